@@ -1,0 +1,25 @@
+/**
+ * Operations: one put or delete as it stands in a log record, which is also how it stands in the
+ * memtable's arena: the arena is the image of its log file, byte for byte, so that an offset means
+ * the same in both, the log is written straight from the arena, and a flush reads the arena in
+ * another thread without a copy. Operations begin at multiples of 4:
+ *
+ *   0 u32 previous   offset in this file of the key's operation before this one, 0 for none
+ *   4 u32 kindAndKey kind << 24 | key length
+ *   8 u32 value length
+ *  12 u64 expiry     only of kind 2: milliseconds since 1970
+ *     key, value, zeros up to a multiple of 4
+ *
+ * The sequence of an operation is the log's firstSequence plus its offset: sequences are positions
+ * in the endless log of which each file is a stretch, so they cost no bytes of their own.
+ */
+import { kindExpiring } from "../cursor.ts";
+
+export const operationHeaderBytes = 12;
+export const expiryBytes = 8;
+
+/** Bytes of an operation in a log, padding included. */
+export function operationBytes(kind: number, keyLength: number, valueLength: number): number {
+  const head = kind === kindExpiring ? operationHeaderBytes + expiryBytes : operationHeaderBytes;
+  return (head + keyLength + valueLength + 3) & ~3;
+}
