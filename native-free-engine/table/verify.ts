@@ -56,7 +56,7 @@ export function* verifyTable(
     yield;
   }
   const { properties } = tail;
-  const refuse = (what: string) => corruption({ file: path, offset: tail.offsets[0]! }, what);
+  const refuse = (what: string) => corruption({ file: path }, what);
   for (const name of Object.keys(counts) as (keyof Counts)[]) {
     if (counts[name] === properties[name]) continue;
     throw refuse(`${counts[name]} ${name}, of which the properties say ${properties[name]}`);
