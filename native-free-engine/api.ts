@@ -126,6 +126,7 @@ export interface EngineStats {
   readonly cacheBytesMax: number;
   readonly cacheHits: number;
   readonly cacheMisses: number;
+  /** Tables that a read did not have to look into, because their filter said no. */
   readonly filterSkips: number;
   /** Milliseconds that writes were held back because flush or compaction was behind. */
   readonly stallMs: number;

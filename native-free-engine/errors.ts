@@ -66,3 +66,9 @@ export function corruption(place: Place, what: string): EngineError {
 export function isEngineError(error: unknown, code?: EngineCode): error is EngineError {
   return error instanceof EngineError && (code === undefined || error.code === code);
 }
+
+/** A file operation that the operating system refused; `what` says which, as in "write". */
+export function ioError(place: Place, what: string, cause: unknown): EngineError {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  return new EngineError("IO", `${what} of ${place.file} failed: ${said}`, { cause, place });
+}

@@ -13,7 +13,9 @@
  * The sequence of an operation is the log's firstSequence plus its offset: sequences are positions
  * in the endless log of which each file is a stretch, so they cost no bytes of their own.
  */
+import { readU32 } from "../base/bytes.ts";
 import { kindExpiring } from "../cursor.ts";
+import { fileHeaderBytes, recordHeaderBytes, typeGroup } from "./record.ts";
 
 export const operationHeaderBytes = 12;
 export const expiryBytes = 8;
@@ -22,4 +24,36 @@ export const expiryBytes = 8;
 export function operationBytes(kind: number, keyLength: number, valueLength: number): number {
   const head = kind === kindExpiring ? operationHeaderBytes + expiryBytes : operationHeaderBytes;
   return (head + keyLength + valueLength + 3) & ~3;
+}
+
+/** The length of a key stands in the low 24 bits of its word, the kind above. */
+export const keyLengthMask = 0xffffff;
+
+/** Where the key of an operation begins. */
+export function keyOffset(operation: number, kind: number): number {
+  const head = operation + operationHeaderBytes;
+  return kind === kindExpiring ? head + expiryBytes : head;
+}
+
+/** Visits each operation of a log image whose records in [header, end) have been verified. */
+export function forEachOperation(
+  arena: Uint8Array,
+  end: number,
+  visit: (at: number, bytes: number) => void,
+): void {
+  for (let record = fileHeaderBytes; record < end; ) {
+    const payloadAt = record + recordHeaderBytes;
+    const next = payloadAt + readU32(arena, record + 4);
+    if (arena[record + 8] === typeGroup) {
+      // At most one padding word follows the operations; a whole one never fits there.
+      for (let at = payloadAt; at + operationHeaderBytes <= next; ) {
+        const kindAndKey = readU32(arena, at + 4);
+        const kind = kindAndKey >>> 24;
+        const bytes = operationBytes(kind, kindAndKey & keyLengthMask, readU32(arena, at + 8));
+        visit(at, bytes);
+        at += bytes;
+      }
+    }
+    record = next;
+  }
 }

@@ -108,12 +108,16 @@ export function readFileHeader(
   return { kind: "header", header };
 }
 
-/** Fills in the header of a record whose payload already stands behind it. */
+/**
+ * Fills in the header of a record whose payload already stands behind it. `offset` is its place in
+ * the file, where that is not its place in the buffer.
+ */
 export function sealRecord(
   bytes: Uint8Array,
   at: number,
   fileNumber: number,
   fields: RecordFields,
+  offset = at,
 ): void {
   writeU32(bytes, at + 4, fields.payloadBytes);
   bytes[at + 8] = fields.type;
@@ -122,7 +126,7 @@ export function sealRecord(
   writeU32(bytes, at + 12, fields.operations);
   writeU64(bytes, at + 16, fields.durableSequence);
   const covered = recordHeaderBytes - 4 + fields.payloadBytes;
-  writeU32(bytes, at, checksum(bytes, at + 4, covered, placeSeed(fileNumber, at)));
+  writeU32(bytes, at, checksum(bytes, at + 4, covered, placeSeed(fileNumber, offset)));
 }
 
 /** Reads the record at `at` of a file whose bytes are `bytes[0, length)`. Offsets are the file's. */

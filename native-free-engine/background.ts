@@ -1,0 +1,324 @@
+/**
+ * What goes on behind the writes: flushing full memtables in order, keeping the tree in shape, and
+ * recording each change in the manifest before anything relies on it. One flush and one
+ * compaction run at a time; each change of the version is appended, synced, and then installed.
+ */
+import type { Clock } from "./clock.ts";
+import type { Commit, Segment } from "./commit.ts";
+import type { Job, JobResult, KeyRange, SnapshotMark } from "./compaction/job.ts";
+import {
+  type PickState,
+  type Plan,
+  pickCompaction,
+  pickIdle,
+  pressure,
+} from "./compaction/pick.ts";
+import type { Workers } from "./compaction/workers.ts";
+import { EngineError } from "./errors.ts";
+import type { ManifestWriter } from "./manifest.ts";
+import { compressionAt, type Settings } from "./options.ts";
+import type { BuiltTable } from "./table/meta.ts";
+import { type OpenTables, TableSet } from "./table-set.ts";
+import type { Tree } from "./tree.ts";
+import { applyEdit, type Edit } from "./version.ts";
+
+/** A full disk is asked again after this long. */
+const diskFullRetryMs = 500;
+/** Other failures of a flush or compaction are tried once more: the inputs are all still there. */
+const triesMax = 2;
+
+export interface BackgroundParts {
+  readonly directory: string;
+  readonly settings: Settings;
+  readonly hashSeed: number;
+  readonly clock: Clock;
+  readonly workers: Workers;
+  readonly tree: Tree;
+  readonly commit: () => Commit;
+  readonly files: OpenTables;
+  readonly manifest: () => ManifestWriter;
+  readonly takeNumber: () => number;
+  readonly snapshots: () => SnapshotMark[];
+  /** A segment's operations are in tables, durably. */
+  readonly onFlushed: (segment: Segment) => void;
+  /** Called before each append: lets the owner start a new manifest when the old one is long. */
+  readonly beforeEdit: () => Promise<void>;
+  readonly nextFile: () => number;
+}
+
+export interface Counters {
+  flushes: number;
+  flushBytesWritten: number;
+  compactions: number;
+  compactionBytesRead: number;
+  compactionBytesWritten: number;
+  trivialMoves: number;
+}
+
+export class Background {
+  readonly #parts: BackgroundParts;
+  readonly counters: Counters = {
+    flushes: 0,
+    flushBytesWritten: 0,
+    compactions: 0,
+    compactionBytesRead: 0,
+    compactionBytesWritten: 0,
+    trivialMoves: 0,
+  };
+  #pickState: PickState;
+  #flushing: Promise<void> | undefined;
+  #compacting: Promise<void> | undefined;
+  #edits: Promise<void> = Promise.resolve();
+  #manual = 0;
+  #stopping = false;
+  #idleAsked = false;
+  #lastActivity = 0;
+  #failure: Error | undefined;
+  #pressure = 0;
+
+  constructor(parts: BackgroundParts, pickState: PickState) {
+    this.#parts = parts;
+    this.#pickState = pickState;
+  }
+
+  get failure(): Error | undefined {
+    return this.#failure;
+  }
+
+  /** How far behind flush and compaction are, from 0; as of the last change. */
+  get pressure(): number {
+    const { tree, settings } = this.#parts;
+    if (tree.sealed.length < settings.tuning.sealedMax) return this.#pressure;
+    // No free memtable is left: slow down while the last one fills instead of stopping at its end.
+    const filled = tree.active.memtable.end / settings.memtableBytes;
+    return Math.max(this.#pressure, Math.min(1, filled) * 0.5);
+  }
+
+  /** A segment was sealed: flush it when its turn comes. */
+  flushSoon(): void {
+    this.#lastActivity = this.#parts.clock.elapsed();
+    if (this.#flushing !== undefined || this.#stopping || this.#failure !== undefined) return;
+    this.#flushing = this.#flushAll().finally(() => {
+      this.#flushing = undefined;
+    });
+  }
+
+  /** Something changed or time passed: compact if the tree is out of shape. */
+  compactSoon(): void {
+    if (this.#compacting !== undefined || this.#manual > 0) return;
+    if (this.#stopping || this.#failure !== undefined) return;
+    this.#compacting = this.#compactAll().finally(() => {
+      this.#compacting = undefined;
+      this.#askIdle();
+    });
+  }
+
+  /** Runs plans of the caller's choice, alone, until it has none. */
+  async compactBy(next: () => Plan | undefined): Promise<void> {
+    this.#manual += 1;
+    try {
+      while (this.#compacting !== undefined) await this.#compacting;
+      const own = (async () => {
+        for (let plan = next(); plan !== undefined && !this.#stopping; plan = next()) {
+          await this.#carryOut(plan);
+        }
+      })();
+      this.#compacting = own.then(
+        () => {},
+        () => {},
+      );
+      try {
+        await own;
+      } finally {
+        this.#compacting = undefined;
+      }
+    } finally {
+      this.#manual -= 1;
+    }
+    this.compactSoon();
+  }
+
+  /** Resolves when nothing is sealed any more; rejects when flushing has failed for good. */
+  async flushed(): Promise<void> {
+    while (this.#parts.tree.sealed.length > 0) {
+      if (this.#failure !== undefined) throw this.#failure;
+      this.flushSoon();
+      await this.#flushing;
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Lets the running jobs end and starts no more. Never rejects. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await Promise.allSettled([this.#flushing, this.#compacting]);
+    await this.#edits;
+  }
+
+  /** Appends an edit to the manifest, then makes the tree that results current. */
+  install(edit: Edit, built: readonly BuiltTable[]): Promise<void> {
+    const done = this.#edits.then(async () => {
+      const { tree, files, manifest, beforeEdit } = this.#parts;
+      await beforeEdit();
+      const version = applyEdit(tree.set.version, edit);
+      await manifest().append({ nextFile: this.#parts.nextFile(), ...edit });
+      tree.replaceSet(TableSet.of(files, version, { previous: tree.set, built }));
+      this.#measurePressure();
+    });
+    this.#edits = done.then(
+      () => {},
+      () => {},
+    );
+    return done;
+  }
+
+  async #flushAll(): Promise<void> {
+    const { tree } = this.#parts;
+    for (let tries = 1; tree.sealed.length > 0 && !this.#stopping; ) {
+      const segment = tree.sealed.at(-1)!;
+      try {
+        await this.#flushOne(segment);
+        tries = 1;
+      } catch (error) {
+        if (!(await this.#mayRetry(error, tries))) return;
+        tries += 1;
+      }
+    }
+  }
+
+  async #flushOne(segment: Segment): Promise<void> {
+    const { tree, commit, onFlushed } = this.#parts;
+    const { memtable } = segment;
+    const newer = tree.sealed[tree.sealed.indexOf(segment) - 1] ?? tree.active;
+    const result = await this.#run({
+      kind: "flush",
+      ...this.#jobBase(0),
+      number: this.#parts.takeNumber(),
+      arena: memtable.arena,
+      end: memtable.end,
+      firstSequence: memtable.firstSequence,
+    });
+    const added = result.tables.map((table) => ({ level: 0, table }));
+    const { logNumber, firstSequence } = newer.memtable;
+    const edit = { added, removed: [], logNumber, lastSequence: firstSequence };
+    await this.install(edit, result.tables);
+    this.counters.flushes += 1;
+    this.counters.flushBytesWritten += result.bytesWritten;
+    tree.sealed = tree.sealed.filter((other) => other !== segment);
+    onFlushed(segment);
+    commit().forget(segment);
+    commit().roomMade();
+    this.compactSoon();
+  }
+
+  async #compactAll(): Promise<void> {
+    for (let tries = 1; !this.#stopping && this.#manual === 0; ) {
+      const plan = this.#nextPlan();
+      if (plan === undefined) return;
+      try {
+        await this.#carryOut(plan);
+        tries = 1;
+      } catch (error) {
+        if (!(await this.#mayRetry(error, tries))) return;
+        tries += 1;
+      }
+    }
+  }
+
+  #nextPlan(): Plan | undefined {
+    const { tree, settings, clock } = this.#parts;
+    const version = tree.set.version;
+    const plan = pickCompaction(version, settings.tuning.limits, this.#pickState);
+    if (plan !== undefined) return plan;
+    const quietMs = clock.elapsed() - this.#lastActivity;
+    return quietMs >= settings.tuning.idleMs ? pickIdle(version) : undefined;
+  }
+
+  async #carryOut(plan: Plan): Promise<void> {
+    if (plan.kind === "move") {
+      const { table, from, to } = plan;
+      const added = [{ level: to, table }];
+      await this.install({ added, removed: [{ level: from, number: table.number }] }, []);
+      this.counters.trivialMoves += 1;
+      return;
+    }
+    const { tableBytes } = this.#parts.settings.tuning.limits;
+    const inputs = plan.runs.flat();
+    const inputBytes = inputs.reduce((sum, table) => sum + table.bytes, 0);
+    const outputsMax = 2 * Math.ceil(inputBytes / tableBytes) + inputs.length + 2;
+    const result = await this.#run({
+      kind: "compaction",
+      ...this.#jobBase(plan.to),
+      runs: plan.runs,
+      numbers: Array.from({ length: outputsMax }, () => this.#parts.takeNumber()),
+      tableBytes,
+      deeper: plan.deeper as readonly KeyRange[],
+    });
+    const added = result.tables.map((table) => ({ level: plan.to, table }));
+    await this.install({ added, removed: plan.removed }, result.tables);
+    this.counters.compactions += 1;
+    this.counters.compactionBytesRead += result.bytesRead;
+    this.counters.compactionBytesWritten += result.bytesWritten;
+  }
+
+  #run(job: Job): Promise<JobResult> {
+    return this.#parts.workers.run(job);
+  }
+
+  #jobBase(level: number) {
+    const { directory, settings, hashSeed, clock, snapshots } = this.#parts;
+    const compression = compressionAt(settings.compression, level);
+    return {
+      directory,
+      shape: { hashSeed, blockBytes: settings.tuning.blockBytes, compression },
+      snapshots: snapshots(),
+      now: clock.now(),
+    };
+  }
+
+  /** Waits and says yes where trying again can help; else everything is refused from now on. */
+  async #mayRetry(error: unknown, tries: number): Promise<boolean> {
+    const cause = error instanceof EngineError && error.code === "IO" ? error.cause : error;
+    const system = (cause as { code?: unknown } | undefined)?.code;
+    if (this.#stopping) return false;
+    if (system === "ENOSPC" || system === "EDQUOT") {
+      await this.#parts.clock.sleep(diskFullRetryMs);
+      return !this.#stopping;
+    }
+    const damaged = error instanceof EngineError && error.code === "CORRUPTION";
+    const poisoned = this.#parts.manifest().failure !== undefined;
+    if (!damaged && !poisoned && tries < triesMax) return true;
+    this.fail(error);
+    return false;
+  }
+
+  /** Keeps the first failure and refuses writes with it; reads go on. */
+  fail(error: unknown): void {
+    if (this.#failure !== undefined) return;
+    const said = error instanceof Error ? error.message : String(error);
+    const failure =
+      error instanceof EngineError
+        ? error
+        : new EngineError("IO", `background work failed: ${said}`, { cause: error });
+    this.#failure = failure;
+    this.#parts.commit().fail(failure);
+  }
+
+  #measurePressure(): void {
+    const { tree, settings } = this.#parts;
+    this.#pressure = pressure(tree.set.version, settings.tuning.limits, tree.sealed.length);
+  }
+
+  /** After a quiet while, merges what is left in level 0: each table there costs every read. */
+  #askIdle(): void {
+    if (this.#idleAsked || this.#stopping || this.#failure !== undefined) return;
+    if (pickIdle(this.#parts.tree.set.version) === undefined) return;
+    this.#idleAsked = true;
+    // The clock never rejects.
+    void this.#parts.clock.sleep(this.#parts.settings.tuning.idleMs).then(() => {
+      this.#idleAsked = false;
+      this.compactSoon();
+    });
+  }
+}
+

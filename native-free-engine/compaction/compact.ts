@@ -1,0 +1,223 @@
+/**
+ * A compaction: sorted runs of tables, newest first, merged into new tables. Of each key only the
+ * versions that some reader can still see are kept (visible.ts). Nothing but files is changed: the
+ * caller records the outputs in the manifest, and until then they are strangers that the next
+ * open removes.
+ */
+import { assert } from "../base/assert.ts";
+import { sharedPrefixBytes } from "../base/bytes.ts";
+import { keyBytesMax } from "../base/limits.ts";
+import { atEntry, type Cursor, kindTombstone, kindValue } from "../cursor.ts";
+import type { Disk } from "../disk/disk.ts";
+import { pathIn, tableName } from "../files.ts";
+import { compareKeys, emptyPlace, isSameKey, type KeyPlace } from "../key-order.ts";
+import { Merge } from "../merge.ts";
+import { RunCursor } from "../run-cursor.ts";
+import { BlockCache } from "../table/block-cache.ts";
+import type { BuiltTable, TableMeta } from "../table/meta.ts";
+import { Table } from "../table/table.ts";
+import { TableWriter } from "../table/writer.ts";
+import { Retention } from "../visible.ts";
+import type { CompactionJob, JobResult, KeyRange } from "./job.ts";
+
+const entriesPerStep = 1000;
+const nothing = new Uint8Array(0);
+
+/** Yields where a caller on the main thread may pause. */
+export function* compact(disk: Disk, job: CompactionJob): Generator<void, JobResult> {
+  const inputs = new Inputs(disk, job);
+  const outputs = new Outputs(disk, job);
+  try {
+    const counts = yield* mergeAll(job, inputs.merge, outputs);
+    const tables = outputs.finish();
+    if (tables.length > 0) disk.syncDirectorySync(job.directory);
+    const expected = job.runs.flat().reduce((sum, table) => sum + table.entries, 0);
+    assert(counts.entriesIn === expected, "a compaction reads every entry of its inputs once");
+    return {
+      tables,
+      ...counts,
+      bytesRead: job.runs.flat().reduce((sum, table) => sum + table.bytes, 0),
+      bytesWritten: tables.reduce((sum, table) => sum + table.bytes, 0),
+    };
+  } catch (error) {
+    outputs.abandon();
+    throw error;
+  } finally {
+    inputs.close();
+  }
+}
+
+function* mergeAll(
+  job: CompactionJob,
+  merge: Merge,
+  outputs: Outputs,
+): Generator<void, { entriesIn: number; entriesOut: number }> {
+  const retention = new Retention(job.snapshots, job.now);
+  const deeper = new Deeper(job.deeper);
+  const previous = emptyPlace();
+  let entriesIn = 0;
+  let entriesOut = 0;
+  for (; merge.state === atEntry; merge.next()) {
+    const entry = merge.current;
+    if (entriesIn++ % entriesPerStep === 0) yield;
+    const isNewKey = !isSameKey(entry, previous);
+    if (isNewKey) retention.startKey();
+    previous.bytes = entry.bytes;
+    previous.prefixAt = entry.prefixAt;
+    previous.prefixLength = entry.prefixLength;
+    previous.suffixAt = entry.suffixAt;
+    previous.suffixLength = entry.suffixLength;
+    previous.head = entry.head;
+    const { kind, sequence, expiry } = entry;
+    // A plain value is kept or shadowed wherever its key may be besides.
+    const held = kind !== kindValue && deeper.mayHold(entry);
+    const verdict = retention.judge(kind, sequence, expiry, held);
+    if (verdict === "drop") continue;
+    entriesOut += 1;
+    const stored = retention.storedSequence(sequence);
+    outputs.add(entry, { isNewKey, isTombstone: verdict === "tombstone", stored });
+  }
+  return { entriesIn, entriesOut };
+}
+
+/** The input tables, open while the merge runs. */
+class Inputs {
+  readonly merge: Merge;
+  readonly #cursors: readonly RunCursor[];
+  readonly #open: Table[] = [];
+
+  constructor(disk: Disk, job: CompactionJob) {
+    const cache = new BlockCache(0);
+    const { hashSeed } = job.shape;
+    const skip = sharedByAll(job.runs.flat());
+    const openTable = (meta: TableMeta): Table => {
+      const path = pathIn(job.directory, tableName(meta.number));
+      const table = Table.open({ disk, path, meta, hashSeed, cache });
+      this.#open.push(table);
+      return table;
+    };
+    this.#cursors = job.runs.map((run) => {
+      const tables = run.map((meta) => ({ meta, table: () => openTable(meta) }));
+      return new RunCursor(tables, { skip, mayRead: () => true });
+    });
+    this.merge = new Merge(this.#cursors);
+    this.merge.first();
+  }
+
+  close(): void {
+    for (const cursor of this.#cursors) cursor.close();
+    for (const table of this.#open) table.release();
+  }
+}
+
+/** The tables being written: a new one begins where the last has its size, between two keys. */
+class Outputs {
+  readonly #disk: Disk;
+  readonly #job: CompactionJob;
+  readonly #sequences: { readonly min: number; readonly max: number };
+  readonly #built: BuiltTable[] = [];
+  readonly #key = new Uint8Array(keyBytesMax);
+  #writer: TableWriter | undefined;
+  #started = 0;
+
+  constructor(disk: Disk, job: CompactionJob) {
+    this.#disk = disk;
+    this.#job = job;
+    const inputs = job.runs.flat();
+    this.#sequences = {
+      min: Math.min(...inputs.map((table) => table.minSequence)),
+      max: Math.max(...inputs.map((table) => table.maxSequence)),
+    };
+  }
+
+  add(
+    entry: Cursor,
+    how: { readonly isNewKey: boolean; readonly isTombstone: boolean; readonly stored: number },
+  ): void {
+    const writer = this.#writerFor(how.isNewKey);
+    const { bytes, prefixAt, prefixLength, suffixAt, suffixLength } = entry;
+    const key = this.#key;
+    for (let i = 0; i < prefixLength; i++) key[i] = bytes[prefixAt + i]!;
+    for (let i = 0; i < suffixLength; i++) key[prefixLength + i] = bytes[suffixAt + i]!;
+    const length = prefixLength + suffixLength;
+    if (how.isTombstone) {
+      writer.addParts(key, 0, length, nothing, 0, 0, kindTombstone, how.stored, 0);
+      return;
+    }
+    const { valueAt, valueLength, kind, expiry } = entry;
+    writer.addParts(key, 0, length, bytes, valueAt, valueLength, kind, how.stored, expiry);
+  }
+
+  finish(): readonly BuiltTable[] {
+    this.#endTable();
+    return this.#built;
+  }
+
+  /** Removes what was written. Never throws. */
+  abandon(): void {
+    this.#writer?.abandon();
+    for (const { number } of this.#built) {
+      try {
+        this.#disk.removeSync(pathIn(this.#job.directory, tableName(number)));
+      } catch {
+        // The file is named by no manifest, so opening the database deletes it.
+      }
+    }
+  }
+
+  #writerFor(isNewKey: boolean): TableWriter {
+    if (isNewKey && this.#writer !== undefined && this.#writer.bytes >= this.#job.tableBytes) {
+      this.#endTable();
+    }
+    if (this.#writer === undefined) {
+      const { directory, numbers, shape } = this.#job;
+      const number = numbers[this.#started++];
+      assert(number !== undefined, "a job has more file numbers than it can need");
+      const path = pathIn(directory, tableName(number));
+      this.#writer = new TableWriter({ disk: this.#disk, path, number, shape });
+    }
+    return this.#writer;
+  }
+
+  #endTable(): void {
+    if (this.#writer !== undefined) this.#built.push(this.#writer.finish(this.#sequences));
+    this.#writer = undefined;
+  }
+}
+
+/** Whether tables below the output level reach over a key. Keys are asked in ascending order. */
+class Deeper {
+  readonly #ranges: readonly { readonly smallest: KeyPlace; readonly largest: KeyPlace }[];
+  #next = 0;
+
+  constructor(ranges: readonly KeyRange[]) {
+    this.#ranges = ranges.map(({ smallest, largest }) => ({
+      smallest: placeOf(smallest),
+      largest: placeOf(largest),
+    }));
+  }
+
+  mayHold(key: KeyPlace): boolean {
+    const ranges = this.#ranges;
+    while (this.#next < ranges.length && compareKeys(ranges[this.#next]!.largest, key) < 0) {
+      this.#next += 1;
+    }
+    const range = ranges[this.#next];
+    return range !== undefined && compareKeys(range.smallest, key) <= 0;
+  }
+}
+
+function placeOf(key: Uint8Array): KeyPlace {
+  return { ...emptyPlace(), bytes: key, suffixLength: key.length };
+}
+
+/** The bytes with which every key of the inputs begins. */
+function sharedByAll(tables: readonly TableMeta[]): number {
+  const first = tables[0]!.smallest;
+  let shared = first.length;
+  for (const { smallest, largest } of tables) {
+    shared = sharedPrefixBytes(first, 0, shared, smallest, 0, smallest.length);
+    shared = sharedPrefixBytes(first, 0, shared, largest, 0, largest.length);
+  }
+  return shared;
+}

@@ -1,0 +1,387 @@
+/**
+ * The memtable: the newest writes, in memory. An arena that is the image of its commit log (see
+ * log/operation.ts) and an open-addressing index over it. Versions of one key hang on their
+ * `previous` offsets, newest first, so a reader of an older instant walks past what it must not
+ * see.
+ *
+ * Measured against a `Map` of strings: insert 69 against 176 ns, hit 180 against 230, and no
+ * garbage. The arena is a SharedArrayBuffer, so that the flush thread reads it without a copy.
+ */
+import { assert } from "./base/assert.ts";
+import { readU64, writeU64 } from "./base/bytes.ts";
+import { hash32 } from "./base/hash.ts";
+import { batchBytesMax, keyBytesMax, valueBytesMax } from "./base/limits.ts";
+import { describe, utf8Bytes } from "./base/text.ts";
+import { kindExpiring } from "./cursor.ts";
+import { EngineError } from "./errors.ts";
+import { keyTooLarge } from "./key-register.ts";
+import {
+  expiryBytes,
+  forEachOperation,
+  keyLengthMask,
+  keyOffset,
+  operationBytes,
+  operationHeaderBytes,
+} from "./log/operation.ts";
+import { fileHeaderBytes, logMagic, recordHeaderBytes, writeFileHeader } from "./log/record.ts";
+import { mergeOperations, sortOperations } from "./log/sort-operations.ts";
+import type { Found } from "./table/found.ts";
+
+/** Arenas start small, because a program may open a thousand databases and write to few. */
+const firstArenaBytes = 64 << 10;
+const firstIndexSlots = 1 << 10;
+
+export interface MemtableOptions {
+  readonly logNumber: number;
+  readonly firstSequence: number;
+  readonly previous: { readonly number: number; readonly end: number };
+  readonly hashSeed: number;
+  /** The arena never grows beyond this. */
+  readonly bytesMax: number;
+  /** Start at full size: worth it once writes have filled one memtable. */
+  readonly full: boolean;
+}
+
+export class Memtable {
+  readonly logNumber: number;
+  readonly firstSequence: number;
+  /** The log that this one continues. */
+  readonly previous: { readonly number: number; readonly end: number };
+  readonly #hashSeed: number;
+  readonly #bytesMax: number;
+  #arena: Uint8Array;
+  #words: Int32Array;
+  #text: Buffer;
+  /** Where the next operation or record goes. */
+  #end = fileHeaderBytes;
+  /** Pairs (offset of the newest operation, hash); offset 0 is an empty slot. */
+  #index: Int32Array;
+  #mask: number;
+  /** Offset of the first operation of each key, in order of arrival. */
+  #keys: Int32Array;
+  #keyCount = 0;
+  #ordered: Int32Array = new Int32Array(0);
+
+  constructor(options: MemtableOptions) {
+    this.logNumber = options.logNumber;
+    this.firstSequence = options.firstSequence;
+    this.previous = options.previous;
+    this.#hashSeed = options.hashSeed;
+    this.#bytesMax = options.bytesMax;
+    const bytes = options.full ? options.bytesMax : Math.min(options.bytesMax, firstArenaBytes);
+    const buffer = new SharedArrayBuffer(align(Math.max(bytes, fileHeaderBytes)));
+    this.#arena = new Uint8Array(buffer);
+    this.#words = new Int32Array(buffer);
+    this.#text = Buffer.from(buffer);
+    const slots = options.full ? slotsFor(options.bytesMax) : firstIndexSlots;
+    this.#index = new Int32Array(2 * slots);
+    this.#mask = slots - 1;
+    this.#keys = new Int32Array(slots / 2);
+    writeFileHeader(this.#arena, 0, {
+      magic: logMagic,
+      number: options.logNumber,
+      firstSequence: options.firstSequence,
+      previousNumber: options.previous.number,
+      previousEnd: options.previous.end,
+    });
+  }
+
+  /** A memtable over the image of a log that has been read and verified up to `end`. */
+  static adopt(
+    options: Omit<MemtableOptions, "bytesMax" | "full" | "previous">,
+    log: { readonly arena: Uint8Array; readonly end: number },
+  ): Memtable {
+    const memtable = new Memtable({
+      ...options,
+      previous: { number: 0, end: 0 },
+      bytesMax: fileHeaderBytes,
+      full: false,
+    });
+    memtable.#useArena(log.arena.buffer as SharedArrayBuffer);
+    memtable.#end = log.end;
+    forEachOperation(log.arena, log.end, (at) => {
+      memtable.index(at);
+    });
+    return memtable;
+  }
+
+  get arena(): Uint8Array {
+    return this.#arena;
+  }
+
+  get end(): number {
+    return this.#end;
+  }
+
+  get keyCount(): number {
+    return this.#keyCount;
+  }
+
+  /** Whether a record with that many bytes of operations, and a seal behind it, still fits. */
+  fits(bytes: number): boolean {
+    const need = this.#end + bytes + 3 * recordHeaderBytes + 8;
+    if (need <= this.#arena.length) return true;
+    if (need > this.#bytesMax) return false;
+    this.#growArena(need);
+    return true;
+  }
+
+  /** Leaves room for a record's header; the operations of the record follow. */
+  beginRecord(): number {
+    const at = this.#end;
+    assert(at % 8 === 0, "records begin at multiples of 8");
+    this.#end = at + recordHeaderBytes;
+    return at;
+  }
+
+  /** Pads the record to a multiple of 8 and returns the length of its payload. */
+  endRecord(at: number): number {
+    if (this.#end % 8 !== 0) {
+      this.#words[this.#end >>> 2] = 0;
+      this.#end += 4;
+    }
+    return this.#end - at - recordHeaderBytes;
+  }
+
+  /**
+   * Encodes one operation behind the others and returns its offset; `index` makes it findable.
+   * The caller has asked `fits` with at least `boundOf` of the same arguments.
+   */
+  encode(kind: number, key: string | Uint8Array, value: string | Uint8Array, expiry: number): number {
+    const at = this.#end;
+    let next = at + operationHeaderBytes;
+    if (kind === kindExpiring) {
+      writeU64(this.#arena, next, expiry);
+      next += expiryBytes;
+    }
+    const keyLength = this.#put(key, next);
+    const valueLength = this.#put(value, next + keyLength);
+    const words = this.#words;
+    const word = at >>> 2;
+    words[word] = 0;
+    words[word + 1] = (kind << 24) | keyLength;
+    words[word + 2] = valueLength;
+    next += keyLength + valueLength;
+    while ((next & 3) !== 0) this.#arena[next++] = 0;
+    this.#end = next;
+    return at;
+  }
+
+  /** Copies one operation as it stands in another log. */
+  copyOperation(source: Uint8Array, from: number, bytes: number): number {
+    const at = this.#end;
+    this.#arena.set(new Uint8Array(source.buffer, source.byteOffset + from, bytes), at);
+    this.#words[at >>> 2] = 0;
+    this.#end = at + bytes;
+    return at;
+  }
+
+  /** Makes the operation at this offset the newest of its key; returns the offset behind it. */
+  index(at: number): number {
+    const words = this.#words;
+    const kindAndKey = words[(at >>> 2) + 1]!;
+    const kind = kindAndKey >>> 24;
+    const keyLength = kindAndKey & keyLengthMask;
+    const valueLength = words[(at >>> 2) + 2]!;
+    const keyAt = keyOffset(at, kind);
+    const hash = hash32(this.#arena, keyAt, keyLength, this.#hashSeed) | 0;
+    const slot = this.#slotOf(this.#arena, keyAt, keyLength, hash);
+    const newest = this.#index[slot]!;
+    this.#index[slot] = at;
+    if (newest !== 0) {
+      words[at >>> 2] = newest;
+    } else {
+      this.#index[slot + 1] = hash;
+      this.#keys[this.#keyCount++] = at;
+      if (this.#keyCount * 2 > this.#mask) this.#growIndex();
+    }
+    return at + operationBytes(kind, keyLength, valueLength);
+  }
+
+  /**
+   * The newest operation on a key below the offset `limit`. Fills `found` and returns true, also
+   * for a tombstone.
+   */
+  find(
+    key: Uint8Array,
+    length: number,
+    hash: number,
+    limit: number,
+    found: Found,
+  ): boolean {
+    if (limit <= 0) return false;
+    let at = this.#index[this.#slotOf(key, 0, length, hash | 0)]!;
+    while (at >= limit) at = this.#words[at >>> 2]!;
+    if (at === 0) return false;
+    this.describe(at, found);
+    return true;
+  }
+
+  /** The version of the key of the operation at `first` that stands below `limit`, or 0. */
+  newestOf(first: number, limit: number): number {
+    if (first >= limit) return 0;
+    const kindAndKey = this.#words[(first >>> 2) + 1]!;
+    const keyAt = keyOffset(first, kindAndKey >>> 24);
+    const keyLength = kindAndKey & keyLengthMask;
+    const hash = hash32(this.#arena, keyAt, keyLength, this.#hashSeed) | 0;
+    let at = this.#index[this.#slotOf(this.#arena, keyAt, keyLength, hash)]!;
+    while (at >= limit) at = this.#words[at >>> 2]!;
+    return at;
+  }
+
+  /** The value part of the operation at this offset. */
+  describe(at: number, found: Found): void {
+    const word = at >>> 2;
+    const kind = this.#words[word + 1]! >>> 24;
+    const keyAt = keyOffset(at, kind);
+    found.bytes = this.#arena;
+    found.at = keyAt + (this.#words[word + 1]! & keyLengthMask);
+    found.length = this.#words[word + 2]!;
+    found.kind = kind;
+    found.expiry = kind === kindExpiring ? readU64(this.#arena, at + operationHeaderBytes) : 0;
+    found.sequence = this.firstSequence + at;
+  }
+
+  /**
+   * The first operation of each key below now, in key order. The array is never changed again, so
+   * a cursor may keep it; keys that come later are not in it.
+   */
+  ordered(): Int32Array {
+    const known = this.#ordered.length;
+    if (known === this.#keyCount) return this.#ordered;
+    const fresh = this.#keys.slice(known, this.#keyCount);
+    sortOperations(this.#arena, fresh);
+    this.#ordered = mergeOperations(this.#arena, this.#ordered, fresh);
+    return this.#ordered;
+  }
+
+  /** The first and the last key, for what all keys share. */
+  keyBounds(): readonly Uint8Array[] {
+    const ordered = this.ordered();
+    return [ordered.at(0), ordered.at(-1)].map((operation) => {
+      const kindAndKey = this.#words[((operation ?? 0) >>> 2) + 1]!;
+      const at = keyOffset(operation ?? 0, kindAndKey >>> 24);
+      return this.#arena.slice(at, at + (kindAndKey & keyLengthMask));
+    });
+  }
+
+  #put(input: string | Uint8Array, at: number): number {
+    if (typeof input === "string") {
+      const length = input.length;
+      if (length <= 40) {
+        const arena = this.#arena;
+        let i = 0;
+        for (; i < length; i++) {
+          const unit = input.charCodeAt(i);
+          if (unit > 0x7f) break;
+          arena[at + i] = unit;
+        }
+        if (i === length) return length;
+      }
+      return this.#text.write(input, at, "utf8");
+    }
+    const length = input.length;
+    if (length <= 24) {
+      const arena = this.#arena;
+      for (let i = 0; i < length; i++) arena[at + i] = input[i]!;
+    } else {
+      this.#arena.set(input, at);
+    }
+    return length;
+  }
+
+  /** The slot that holds this key, or the empty one where it belongs. */
+  #slotOf(key: Uint8Array, keyAt: number, length: number, hash: number): number {
+    const index = this.#index;
+    const words = this.#words;
+    const arena = this.#arena;
+    const mask = this.#mask;
+    for (let i = hash & mask; ; i = (i + 1) & mask) {
+      const slot = 2 * i;
+      const at = index[slot]!;
+      if (at === 0) return slot;
+      if (index[slot + 1] !== hash) continue;
+      const kindAndKey = words[(at >>> 2) + 1]!;
+      if ((kindAndKey & keyLengthMask) !== length) continue;
+      const otherAt = keyOffset(at, kindAndKey >>> 24);
+      let k = 0;
+      while (k < length && arena[otherAt + k] === key[keyAt + k]) k++;
+      if (k === length) return slot;
+    }
+  }
+
+  #growArena(need: number): void {
+    let bytes = this.#arena.length;
+    while (bytes < need) bytes *= 4;
+    const buffer = new SharedArrayBuffer(align(Math.min(bytes, this.#bytesMax)));
+    const arena = new Uint8Array(buffer);
+    arena.set(new Uint8Array(this.#arena.buffer, 0, this.#end));
+    this.#useArena(buffer);
+  }
+
+  #useArena(buffer: SharedArrayBuffer): void {
+    this.#arena = new Uint8Array(buffer);
+    this.#words = new Int32Array(buffer);
+    this.#text = Buffer.from(buffer);
+  }
+
+  #growIndex(): void {
+    const old = this.#index;
+    const slots = 2 * (this.#mask + 1);
+    const index = new Int32Array(2 * slots);
+    const mask = slots - 1;
+    for (let i = 0; i < old.length; i += 2) {
+      const at = old[i]!;
+      if (at === 0) continue;
+      let slot = old[i + 1]! & mask;
+      while (index[2 * slot] !== 0) slot = (slot + 1) & mask;
+      index[2 * slot] = at;
+      index[2 * slot + 1] = old[i + 1]!;
+    }
+    this.#index = index;
+    this.#mask = mask;
+    const keys = new Int32Array(slots / 2);
+    keys.set(this.#keys);
+    this.#keys = keys;
+  }
+}
+
+/** Bytes that an operation can take at most; refuses what is over a limit or of a wrong type. */
+export function boundOf(kind: number, key: string | Uint8Array, value: string | Uint8Array): number {
+  const keyBytes = bytesOf(key, "key");
+  if (keyBytes > keyBytesMax) throw keyTooLarge(keyBytes);
+  const valueBytes = bytesOf(value, "value");
+  if (valueBytes > valueBytesMax) {
+    throw new EngineError(
+      "VALUE_TOO_LARGE",
+      `value is ${valueBytes} bytes, the limit is ${valueBytesMax}`,
+    );
+  }
+  return operationBytes(kind, keyBytes, valueBytes);
+}
+
+/** Refuses a batch that no log could hold in one record. */
+export function checkBatch(bytes: number): void {
+  if (bytes <= batchBytesMax) return;
+  throw new EngineError(
+    "BATCH_TOO_LARGE",
+    `batch is ${bytes} bytes in the log, the limit is ${batchBytesMax}; split it`,
+  );
+}
+
+function bytesOf(input: string | Uint8Array, what: string): number {
+  if (typeof input === "string") return utf8Bytes(input);
+  if (input instanceof Uint8Array) return input.length;
+  throw new TypeError(`${what} must be a string or a Uint8Array, got ${describe(input)}`);
+}
+
+/** Slots for a full arena of entries of some 64 bytes at half load, a power of two. */
+function slotsFor(bytes: number): number {
+  let slots = firstIndexSlots;
+  while (slots < bytes >>> 6) slots *= 2;
+  return slots;
+}
+
+function align(bytes: number): number {
+  return (bytes + 7) & ~7;
+}

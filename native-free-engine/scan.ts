@@ -1,0 +1,192 @@
+/**
+ * A scan: entries of one view in key order, a batch at a time. The work is synchronous in slices
+ * of about a millisecond, so that a long scan never holds up the loop; where the disk has proved
+ * slow, it waits for asynchronous reads instead.
+ */
+import type { Pair, Scan } from "./api.ts";
+import { compareBytes } from "./base/bytes.ts";
+import { atEnd, blocked } from "./cursor.ts";
+import { EngineError } from "./errors.ts";
+import { takeKey, register } from "./key-register.ts";
+import type { Turn } from "./turn.ts";
+import type { EntryShown, Walk } from "./walk.ts";
+
+/** Keys, and values that cannot be views, are packed into buffers of this size. */
+const packBytes = 32 << 10;
+/** Entries between two looks at the clock. */
+const entriesPerLook = 64;
+const nothing = new Uint8Array(0);
+
+export interface ScanBounds {
+  /** First key that belongs to the scan; absent for the very first. */
+  readonly low: Uint8Array | undefined;
+  /** First key that no longer does. */
+  readonly high: Uint8Array | undefined;
+}
+
+export interface ScanParts {
+  readonly walk: Walk;
+  readonly bounds: ScanBounds;
+  readonly reverse: boolean;
+  readonly limit: number;
+  readonly values: boolean;
+  readonly turn: Turn;
+  /** Lets go of the view. Called once. */
+  readonly onClose: () => void;
+}
+
+export class EngineScan implements Scan {
+  readonly #parts: ScanParts;
+  #left: number;
+  #started = false;
+  #busy = false;
+  #closed = false;
+  #ended = false;
+  #pack = nothing;
+  #packed = 0;
+
+  constructor(parts: ScanParts) {
+    this.#parts = parts;
+    this.#left = parts.limit;
+  }
+
+  async nextMany(count: number): Promise<Pair[]> {
+    if (!Number.isInteger(count) || count < 1) {
+      throw new TypeError(`count must be a whole number above 0, got ${String(count)}`);
+    }
+    if (this.#closed) throw new EngineError("CLOSED", "the scan is closed");
+    if (this.#busy) throw new TypeError("the previous nextMany of this scan has not finished");
+    this.#busy = true;
+    try {
+      const pairs: Pair[] = [];
+      const want = Math.min(count, this.#left);
+      while (pairs.length < want && !this.#ended) {
+        this.#fill(pairs, want);
+        if (pairs.length === want || this.#ended) break;
+        if (this.#parts.walk.state === blocked) await this.#parts.walk.load();
+        else await this.#parts.turn.later(undefined);
+        if (this.#closed) throw new EngineError("CLOSED", "the scan was closed while reading");
+      }
+      this.#left -= pairs.length;
+      return pairs;
+    } finally {
+      this.#busy = false;
+      if (this.#closed) this.#release();
+    }
+  }
+
+  seek(key: string | Uint8Array): void {
+    if (this.#closed) throw new EngineError("CLOSED", "the scan is closed");
+    if (this.#busy) throw new TypeError("a scan cannot seek while nextMany runs");
+    const length = takeKey(key);
+    const { low, high } = this.#parts.bounds;
+    this.#started = true;
+    this.#ended = false;
+    if (this.#parts.reverse) {
+      const beyond = high !== undefined && compareBytes(register, 0, length, high, 0, high.length) >= 0;
+      if (beyond) this.#start();
+      else this.#parts.walk.seek(register, 0, length, true);
+    } else {
+      const before = low !== undefined && compareBytes(register, 0, length, low, 0, low.length) < 0;
+      if (before) this.#start();
+      else this.#parts.walk.seek(register, 0, length, true);
+    }
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Pair, void, undefined> {
+    try {
+      for (let size = 16; ; size = Math.min(size * 2, 1024)) {
+        const pairs = await this.nextMany(size);
+        if (pairs.length === 0) return;
+        yield* pairs;
+      }
+    } finally {
+      await this.close();
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#ended = true;
+    if (!this.#busy) this.#release();
+  }
+
+  #release(): void {
+    this.#parts.onClose();
+  }
+
+  #start(): void {
+    const { walk, reverse, bounds } = this.#parts;
+    this.#started = true;
+    const { low, high } = bounds;
+    const from = reverse ? high : low;
+    if (from === undefined) walk.start();
+    else walk.seek(from, 0, from.length, !reverse);
+  }
+
+  /** Adds entries until there are enough, the turn is over, or a read is needed. */
+  #fill(pairs: Pair[], want: number): void {
+    const { walk, turn } = this.#parts;
+    if (!this.#started) this.#start();
+    for (let looked = 0; pairs.length < want && walk.state !== blocked; looked++) {
+      if (looked === entriesPerLook) {
+        if (turn.isOver(entriesPerLook >> 1)) return;
+        looked = 0;
+      }
+      if (walk.state === atEnd || this.#isOutside(walk.current)) {
+        this.#ended = true;
+        return;
+      }
+      pairs.push(this.#pairOf(walk.current));
+      walk.next();
+    }
+  }
+
+  #isOutside(cursor: EntryShown): boolean {
+    const { bounds, reverse } = this.#parts;
+    if (reverse) return bounds.low !== undefined && compareTo(cursor, bounds.low) < 0;
+    return bounds.high !== undefined && compareTo(cursor, bounds.high) >= 0;
+  }
+
+  #pairOf(cursor: EntryShown): Pair {
+    const keyLength = cursor.prefixLength + cursor.suffixLength;
+    const copied = cursor.stable || !this.#parts.values ? 0 : cursor.valueLength;
+    if (this.#packed + keyLength + copied > this.#pack.length) this.#newPack(keyLength + copied);
+    const pack = this.#pack;
+    const { bytes, prefixAt, suffixAt } = cursor;
+    let at = this.#packed;
+    for (let i = 0; i < cursor.prefixLength; i++) pack[at++] = bytes[prefixAt + i]!;
+    for (let i = 0; i < cursor.suffixLength; i++) pack[at++] = bytes[suffixAt + i]!;
+    const key = new Uint8Array(pack.buffer, this.#packed, keyLength);
+    this.#packed = at;
+    return [key, this.#parts.values ? this.#valueOf(cursor) : nothing];
+  }
+
+  #valueOf(cursor: EntryShown): Uint8Array {
+    const { bytes, valueAt, valueLength } = cursor;
+    const at = bytes.byteOffset + valueAt;
+    if (cursor.stable) return new Uint8Array(bytes.buffer, at, valueLength);
+    const value = new Uint8Array(this.#pack.buffer, this.#packed, valueLength);
+    value.set(new Uint8Array(bytes.buffer, at, valueLength));
+    this.#packed += valueLength;
+    return value;
+  }
+
+  #newPack(atLeast: number): void {
+    // Not zeroed: every byte that is handed out is written first.
+    const buffer = Buffer.allocUnsafeSlow(Math.max(packBytes, atLeast)).buffer;
+    this.#pack = new Uint8Array(buffer);
+    this.#packed = 0;
+  }
+}
+
+function compareTo(cursor: EntryShown, key: Uint8Array): number {
+  const { bytes, prefixAt, prefixLength } = cursor;
+  const head = Math.min(prefixLength, key.length);
+  const order = compareBytes(bytes, prefixAt, head, key, 0, head);
+  if (order !== 0) return order;
+  if (prefixLength > key.length) return 1;
+  const rest = key.length - prefixLength;
+  return compareBytes(bytes, cursor.suffixAt, cursor.suffixLength, key, prefixLength, rest);
+}
