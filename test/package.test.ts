@@ -1,0 +1,154 @@
+/**
+ * The package as a user gets it: packed, installed in an empty directory without development and
+ * optional dependencies, and loaded both ways under a Node that refuses native add-ons.
+ */
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { root } from "./support/sources.ts";
+
+interface Manifest {
+  readonly bin: Readonly<Record<string, string>>;
+  readonly exports: Readonly<Record<string, string | Readonly<Record<string, string>>>>;
+  readonly dependencies: Readonly<Record<string, string>>;
+}
+
+const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as Manifest;
+const doors = ["everwrite", "everwrite/engine", "everwrite/level"];
+
+let scratch = "";
+let packed: readonly string[] = [];
+
+beforeAll(() => {
+  scratch = mkdtempSync(join(tmpdir(), "everwrite-package-"));
+  const listed = npm(root, "pack", "--ignore-scripts", "--json", "--pack-destination", scratch);
+  const [{ filename, files }] = JSON.parse(listed) as [
+    { filename: string; files: { path: string }[] },
+  ];
+  packed = files.map(({ path }) => path);
+  writeFileSync(join(scratch, "package.json"), '{ "name": "user", "private": true }\n');
+  const quietly = ["--no-audit", "--no-fund", "--prefer-offline"];
+  npm(scratch, "install", "--omit=dev", "--omit=optional", ...quietly, join(scratch, filename));
+});
+
+afterAll(() => rmSync(scratch, { recursive: true, force: true }));
+
+describe("the tarball", () => {
+  test("holds what exports and bin point to", () => {
+    const targets = [
+      ...Object.values(manifest.bin),
+      ...Object.values(manifest.exports).flatMap((target) =>
+        typeof target === "string" ? [target] : Object.values(target),
+      ),
+    ];
+    expect(targets.map((path) => path.replace(/^\.\//, "")).filter(isMissing)).toEqual([]);
+  });
+
+  test("holds only built files that have a source, and documents", () => {
+    const strays = packed.filter((path) => {
+      if (!path.startsWith("dist/")) return !/^(package\.json|LICENSE|[A-Z]+\.md)$/.test(path);
+      const source = path.replace(/^dist\//, "").replace(/(\.d\.ts|\.js)$/, ".ts");
+      return !existsSync(join(root, source));
+    });
+    expect(strays).toEqual([]);
+  });
+
+  test("holds no tests, benchmarks or native code", () => {
+    expect(packed.filter((path) => /^dist\/(test|bench)\/|\.node$/.test(path))).toEqual([]);
+  });
+
+  test("has the dependencies that its sources import, at pinned or ranged versions", () => {
+    for (const version of Object.values(manifest.dependencies)) {
+      expect(version).toMatch(/^\^?\d+\.\d+\.\d+$/);
+    }
+  });
+});
+
+describe("an installation without optional dependencies", () => {
+  test("contains no .node file", () => {
+    const files = readdirSync(join(scratch, "node_modules"), { recursive: true, encoding: "utf8" });
+    expect(files.length).toBeGreaterThan(100);
+    expect(files.filter((path) => path.endsWith(".node"))).toEqual([]);
+  });
+
+  test.each(doors)("loads %s with import and with require", (door) => {
+    const names = "JSON.stringify(Object.keys(door).sort())";
+    const imported = node(`const door = await import("${door}"); console.log(${names})`, "module");
+    const required = node(`const door = require("${door}"); console.log(${names})`, "commonjs");
+    expect(JSON.parse(imported).length).toBeGreaterThan(0);
+    expect(JSON.parse(required)).toEqual(JSON.parse(imported));
+  });
+
+  test("writes, flushes in a thread, and reads, with no add-on loaded", () => {
+    const printed = node(
+      `import { openEngine } from "everwrite/engine";
+       const engine = await openEngine("data");
+       await engine.put("greeting", "hello");
+       await engine.flush();
+       console.log(Buffer.from(await engine.get("greeting")).toString());
+       console.log(engine.stats().flushes);
+       await engine.close();
+       console.log(process.report.getReport().sharedObjects.filter((path) => /\\.node$/.test(path)).length);`,
+      "module",
+    );
+    expect(printed.trim().split("\n")).toEqual(["hello", "1", "0"]);
+  });
+
+  test("has a kvctl that runs", () => {
+    const bin = join(scratch, "node_modules", ".bin", "kvctl");
+    expect(execFileSync(bin, ["--version"], { encoding: "utf8" })).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+
+  test("has types that a strict consumer can use", () => {
+    writeFileSync(
+      join(scratch, "consumer.ts"),
+      `import { openEngine, type Engine } from "everwrite/engine";
+       import { EverwriteLevel } from "everwrite/level";
+       export const engine: Promise<Engine> = openEngine("data", { durability: "sync" });
+       export const level = new EverwriteLevel<string, string>("data");
+       export const found: Promise<Uint8Array | undefined> = engine.then((open) => open.get("a"));`,
+    );
+    const options = [
+      "--module",
+      "nodenext",
+      "--target",
+      "es2023",
+      "--lib",
+      "es2023,esnext.disposable",
+    ];
+    const strict = ["--strict", "--exactOptionalPropertyTypes", "--noEmit", "--types", "node"];
+    const roots = ["--typeRoots", join(root, "node_modules", "@types")];
+    const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+    const args = [compiler, ...options, ...strict, ...roots, "consumer.ts"];
+    expect(run(process.execPath, args, scratch)).toBe("");
+  });
+});
+
+function isMissing(path: string): boolean {
+  return !packed.includes(path);
+}
+
+function npm(directory: string, ...args: readonly string[]): string {
+  return run("npm", ["--loglevel=error", ...args], directory);
+}
+
+function node(script: string, type: "module" | "commonjs"): string {
+  const args = ["--no-addons", `--input-type=${type}`, "--no-warnings", "-e", script];
+  return run(process.execPath, args, scratch);
+}
+
+/** What it printed; on failure, an error that shows all of it. */
+function run(program: string, args: readonly string[], cwd: string): string {
+  try {
+    return execFileSync(program, args, {
+      cwd,
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+  } catch (error) {
+    const { stdout = "", stderr = "" } = error as { stdout?: string; stderr?: string };
+    throw new Error(`${program} ${args.join(" ")} failed:\n${stdout}${stderr}`, { cause: error });
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * `npm test`: every check of the repository, one after the other, and then one line that counts
+ * them: "N passed, N failed". A step that fails does not keep the later ones from running. Each
+ * tool counts as one check; the test suites count by their tests.
+ */
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const scratch = mkdtempSync(join(tmpdir(), "everwrite-test-"));
+const report = join(scratch, "vitest.json");
+
+/** Each step is a command, and a function from its exit code and output to counts. */
+const steps = [
+  { name: "build", command: ["tsc", "-p", "tsconfig.json"] },
+  { name: "types", command: ["tsc", "-p", "test/tsconfig.json"] },
+  { name: "lint and format", command: ["biome", "check", "--error-on-warnings", "."] },
+  { name: "unused code", command: ["knip"] },
+  { name: "package", command: ["publint", "--strict", "--pack", "npm"] },
+  {
+    name: "tests",
+    command: [
+      ...["vitest", "run", "--config", "test/vitest.config.ts"],
+      ...["--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
+    ],
+    count: countVitest,
+  },
+  {
+    name: "abstract-level suite",
+    command: ["node", "--no-addons", "test/level/run.mjs"],
+    count: countLevel,
+  },
+];
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+const failures = [];
+for (const step of steps) {
+  process.stdout.write(`\n=== ${step.name}: ${step.command.slice(0, 3).join(" ")}\n`);
+  const started = Date.now();
+  const { code, output } = await run(step.command);
+  const counted = count(step, code, output);
+  if (counted.failed > 0) failures.push(step.name);
+  total.passed += counted.passed;
+  total.failed += counted.failed;
+  total.skipped += counted.skipped ?? 0;
+  const seconds = ((Date.now() - started) / 1000).toFixed(1);
+  const verdict = counted.failed > 0 ? "FAILED" : "ok";
+  process.stdout.write(`=== ${step.name}: ${verdict}, ${seconds} s\n`);
+}
+rmSync(scratch, { recursive: true, force: true });
+
+if (total.skipped > 0) process.stdout.write(`\n${total.skipped} skipped\n`);
+if (failures.length > 0) process.stdout.write(`\nfailed: ${failures.join(", ")}\n`);
+process.stdout.write(`\n${total.passed} passed, ${total.failed} failed\n`);
+process.exitCode = total.failed > 0 ? 1 : 0;
+
+/** Runs a command of node_modules/.bin, shows what it prints and keeps the end of it. */
+function run([program, ...args]) {
+  return new Promise((resolve) => {
+    const path = `${join(process.cwd(), "node_modules", ".bin")}:${process.env.PATH}`;
+    const child = spawn(program, args, {
+      env: { ...process.env, PATH: path },
+      stdio: ["ignore", "pipe", "inherit"],
+      shell: process.platform === "win32",
+    });
+    let output = "";
+    child.stdout.on("data", (chunk) => {
+      process.stdout.write(chunk);
+      output = (output + chunk).slice(-65536);
+    });
+    child.on("error", (error) => resolve({ code: 1, output: String(error) }));
+    child.on("close", (code) => resolve({ code: code ?? 1, output }));
+  });
+}
+
+function count(step, code, output) {
+  if (step.count === undefined) return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1 };
+  const counted = step.count(output);
+  // A runner that fails or says nothing has failed, whatever its tests did.
+  if (counted === undefined) return { passed: 0, failed: 1 };
+  if (code !== 0 && counted.failed === 0) return { ...counted, failed: 1 };
+  return counted;
+}
+
+function countVitest() {
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(
+      readFileSync(report, "utf8"),
+    );
+    if (numPassedTests + numFailedTests === 0) return undefined;
+    return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The suite's own last line: "level-suite: tests 1467 assertions 5130 failed 0". */
+function countLevel(output) {
+  const found = /^level-suite: tests (\d+) assertions \d+ failed (\d+)$/m.exec(output);
+  if (found === null) return undefined;
+  const failed = Number(found[2]);
+  return { passed: Number(found[1]) - failed, failed };
+}
