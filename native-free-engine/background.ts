@@ -20,10 +20,13 @@ import { compressionAt, type Settings } from "./options.ts";
 import type { BuiltTable } from "./table/meta.ts";
 import { type OpenTables, TableSet } from "./table-set.ts";
 import type { Tree } from "./tree.ts";
-import { applyEdit, type Edit } from "./version.ts";
+import { applyEdit, bytesOf, type Edit } from "./version.ts";
 
 /** A full disk is asked again after this long. */
 const diskFullRetryMs = 500;
+/** A guess until the first jobs have been timed, and the weight of each further sample. */
+const rateAtFirst = 100_000;
+const rateWeight = 0.3;
 /** Other failures of a flush or compaction are tried once more: the inputs are all still there. */
 const triesMax = 2;
 
@@ -75,6 +78,9 @@ export class Background {
   #lastActivity = 0;
   #failure: Error | undefined;
   #pressure = 0;
+  /** Bytes a millisecond that a flush writes, and that a compaction takes out of level 0. */
+  #flushRate = rateAtFirst;
+  #compactRate = rateAtFirst;
 
   constructor(parts: BackgroundParts, pickState: PickState) {
     this.#parts = parts;
@@ -85,13 +91,18 @@ export class Background {
     return this.#failure;
   }
 
-  /** How far behind flush and compaction are, from 0; as of the last change. */
-  get pressure(): number {
+  /**
+   * How long each written byte is to be held back. Where flush or compaction is behind, writes are
+   * slowed towards the rate at which it goes on, in proportion to how far behind it is: at half
+   * the way to the limit they come in as fast as they are carried away.
+   */
+  get holdMsPerByte(): number {
     const { tree, settings } = this.#parts;
-    if (tree.sealed.length < settings.tuning.sealedMax) return this.#pressure;
+    const compacting = (2 * this.#pressure) / this.#compactRate;
+    if (tree.sealed.length < settings.tuning.sealedMax) return compacting;
     // No free memtable is left: slow down while the last one fills instead of stopping at its end.
-    const filled = tree.active.memtable.end / settings.memtableBytes;
-    return Math.max(this.#pressure, Math.min(1, filled) * 0.5);
+    const filled = Math.min(1, tree.active.memtable.end / settings.memtableBytes);
+    return Math.max(compacting, (2 * filled) / this.#flushRate);
   }
 
   /** A segment was sealed: flush it when its turn comes. */
@@ -190,6 +201,7 @@ export class Background {
     const { tree, commit, onFlushed } = this.#parts;
     const { memtable } = segment;
     const newer = tree.sealed[tree.sealed.indexOf(segment) - 1] ?? tree.active;
+    const began = this.#parts.clock.elapsed();
     const result = await this.#run({
       kind: "flush",
       ...this.#jobBase(0),
@@ -202,6 +214,7 @@ export class Background {
     const { logNumber, firstSequence } = newer.memtable;
     const edit = { added, removed: [], logNumber, lastSequence: firstSequence };
     await this.install(edit, result.tables);
+    this.#flushRate = blended(this.#flushRate, memtable.end, this.#since(began));
     this.counters.flushes += 1;
     this.counters.flushBytesWritten += result.bytesWritten;
     tree.sealed = tree.sealed.filter((other) => other !== segment);
@@ -246,6 +259,7 @@ export class Background {
     const inputs = plan.runs.flat();
     const inputBytes = inputs.reduce((sum, table) => sum + table.bytes, 0);
     const outputsMax = 2 * Math.ceil(inputBytes / tableBytes) + inputs.length + 2;
+    const began = this.#parts.clock.elapsed();
     const result = await this.#run({
       kind: "compaction",
       ...this.#jobBase(plan.to),
@@ -256,9 +270,17 @@ export class Background {
     });
     const added = result.tables.map((table) => ({ level: plan.to, table }));
     await this.install({ added, removed: plan.removed }, result.tables);
+    if (plan.from === 0) {
+      const fresh = bytesOf(plan.runs.slice(0, -1).flat());
+      this.#compactRate = blended(this.#compactRate, fresh, this.#since(began));
+    }
     this.counters.compactions += 1;
     this.counters.compactionBytesRead += result.bytesRead;
     this.counters.compactionBytesWritten += result.bytesWritten;
+  }
+
+  #since(began: number): number {
+    return Math.max(1, this.#parts.clock.elapsed() - began);
   }
 
   #run(job: Job): Promise<JobResult> {
@@ -322,3 +344,6 @@ export class Background {
   }
 }
 
+function blended(rate: number, bytes: number, ms: number): number {
+  return Math.max(1, rate + (bytes / ms - rate) * rateWeight);
+}

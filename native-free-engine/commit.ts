@@ -19,8 +19,6 @@ import type { Turn } from "./turn.ts";
 
 /** A group beyond this is written without blocking the loop. */
 const blockingWriteMax = 1 << 20;
-/** At full pressure writes are let through at about this rate; without any, at full speed. */
-const heldRateBytesPerMs = 4 << 10;
 
 /** The memtable that takes writes, and its log. */
 export interface Segment {
@@ -39,8 +37,8 @@ export interface CommitSteps {
   /** Everything below this sequence survives a power cut. */
   markDurable(sequence: number): void;
   durableSequence(): number;
-  /** 0: no one is behind; 1: writes must nearly stop. */
-  pressure(): number;
+  /** Milliseconds by which each byte is to be held back: 0 while no one is behind. */
+  holdMsPerByte(): number;
   /** Milliseconds that writes were held back. */
   stalled(ms: number): void;
 }
@@ -329,9 +327,9 @@ export class Commit {
 
   /** Acknowledges, at once unless someone is behind or the loop has waited long enough. */
   #settle(deferred: Deferred, bytes: number, operations: number): void {
-    const pressure = this.#steps.pressure();
-    if (pressure > 0) {
-      this.#delayMs += (bytes / heldRateBytesPerMs) * pressure ** 2;
+    const hold = this.#steps.holdMsPerByte();
+    if (hold > 0) {
+      this.#delayMs += bytes * hold;
       if (this.#delayMs >= 1) {
         const ms = Math.min(this.#delayMs, 100);
         this.#delayMs = 0;

@@ -88,6 +88,7 @@ export function assemble(
     takeNumber,
     background: () => background,
     commit: () => commit,
+    prepareFlush: () => workers.prepare(),
     onSealed: () => space.askSoon(),
   });
   const commit: Commit = new Commit({ steps: segments, clock, turn, pace: new SyncPace() });

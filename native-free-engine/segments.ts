@@ -24,6 +24,8 @@ export interface SegmentParts {
   readonly takeNumber: () => number;
   readonly background: () => Background;
   readonly commit: () => Commit;
+  /** The first flush is not far: starting a thread takes about 150 ms. */
+  readonly prepareFlush: () => void;
   /** A segment was filled: a moment to look after the disk's free space. */
   readonly onSealed: () => void;
 }
@@ -33,6 +35,7 @@ export class Segments implements CommitSteps {
   #durable: number;
   #stallMs = 0;
   #logBytes = 0;
+  #flushPrepared = false;
 
   constructor(parts: SegmentParts) {
     this.#parts = parts;
@@ -80,7 +83,11 @@ export class Segments implements CommitSteps {
   }
 
   publish(sequence: number): void {
-    this.#parts.tree.sequence = sequence;
+    const { tree, settings, prepareFlush } = this.#parts;
+    tree.sequence = sequence;
+    if (this.#flushPrepared || 4 * tree.active.memtable.end < settings.memtableBytes) return;
+    this.#flushPrepared = true;
+    prepareFlush();
   }
 
   markDurable(sequence: number): void {
@@ -91,8 +98,8 @@ export class Segments implements CommitSteps {
     return this.#durable;
   }
 
-  pressure(): number {
-    return this.#parts.background().pressure;
+  holdMsPerByte(): number {
+    return this.#parts.background().holdMsPerByte;
   }
 
   stalled(ms: number): void {

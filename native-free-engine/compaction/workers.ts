@@ -10,6 +10,8 @@ import type { Job, JobResult } from "./job.ts";
 import { runJob } from "./run-job.ts";
 
 export interface Workers {
+  /** A job will come soon: what takes long to start may start now. Never throws. */
+  prepare(): void;
   /** Rejects with what the job threw. */
   run(job: Job): Promise<JobResult>;
   /** No more jobs will come from this engine. Idempotent. */
@@ -21,6 +23,7 @@ const sliceMs = 4;
 
 export function inlineWorkers(disk: Disk, clock: Clock): Workers {
   return {
+    prepare: () => {},
     async run(job) {
       await Promise.all([loadHash(), loadFilterPackage()]);
       const steps = runJob(disk, job);
