@@ -10,6 +10,7 @@ import { placeSeed } from "../base/hash.ts";
 import { type Disk, type DiskFile, readFullySync } from "../disk/disk.ts";
 import type { ReadPace } from "../disk/read-pace.ts";
 import { corruption, type EngineError } from "../errors.ts";
+import { tableName } from "../files.ts";
 import { damaged, entriesAt } from "./block.ts";
 import type { BlockCache } from "./block-cache.ts";
 import { inflate } from "./codec.ts";
@@ -126,7 +127,7 @@ export class BlockReader {
       const got = await (pace === undefined ? read() : pace.timed(read));
       if (got !== length) throw this.damage(first, "the file ends inside of a block");
     } catch (cause) {
-      throw readFailure(this.#options.path, at, cause);
+      throw readFailure(this.#options.number, at, cause);
     } finally {
       this.release();
     }
@@ -149,7 +150,8 @@ export class BlockReader {
   }
 
   damage(block: number, what: string): EngineError {
-    return corruption({ file: this.#options.path, offset: this.offsets[block]! }, what);
+    const file = tableName(this.#options.number);
+    return corruption({ file, offset: this.offsets[block]! }, what);
   }
 
   retain(): void {
@@ -222,17 +224,18 @@ export class BlockReader {
   }
 
   #readSync(target: Uint8Array, length: number, position: number): void {
-    const { path, pace } = this.#options;
+    const { number, pace } = this.#options;
     const begun = pace === undefined ? 0 : pace.begin();
     let got = 0;
     try {
       got = readFullySync(this.#open(), target, 0, length, position);
     } catch (cause) {
-      throw readFailure(path, position, cause);
+      throw readFailure(number, position, cause);
     } finally {
       pace?.end(begun);
     }
-    if (got !== length) throw corruption({ file: path, offset: position }, "the file ends early");
+    if (got === length) return;
+    throw corruption({ file: tableName(number), offset: position }, "the file ends early");
   }
 
   async #readAll(target: Uint8Array, length: number, position: number): Promise<number> {
@@ -248,7 +251,8 @@ export class BlockReader {
 
   #open(): DiskFile {
     assert(this.#users > 0, "a closed table is not read");
-    this.#file ??= openTableFile(this.#options.disk, this.#options.path);
+    const { disk, path, number } = this.#options;
+    this.#file ??= openTableFile(disk, path, number);
     return this.#file;
   }
 }

@@ -9,6 +9,7 @@
 import { readU32, readU64, writeU32, writeU64 } from "../base/bytes.ts";
 import { checksum, placeSeed } from "../base/hash.ts";
 import { corruption, EngineError } from "../errors.ts";
+import { tableName } from "../files.ts";
 
 export const tableMagic = "EVRWTSST";
 export const tableVersion = 1;
@@ -45,7 +46,6 @@ export interface Footer {
 
 /** Which file the bytes come from: the number is that of its name. */
 export interface TablePlace {
-  readonly path: string;
   readonly number: number;
 }
 
@@ -121,7 +121,7 @@ export function readFooter(
   place: TablePlace,
   offset: number,
 ): Footer {
-  const where = { file: place.path, offset };
+  const where = { file: tableName(place.number), offset };
   for (let i = 0; i < 8; i++) {
     if (bytes[at + 68 + i] !== tableMagic.charCodeAt(i)) {
       throw corruption(where, `the table does not end with ${tableMagic}`);
@@ -133,7 +133,7 @@ export function readFooter(
   }
   const version = readU32(bytes, at + 64);
   if (version > tableVersion) {
-    const what = `${place.path}: table format ${version} is newer than ${tableVersion}`;
+    const what = `${where.file}: table format ${version} is newer than ${tableVersion}`;
     throw new EngineError("FORMAT_TOO_NEW", what, { place: where });
   }
   const footer: Footer = {
@@ -167,7 +167,7 @@ export function checkSection(
 ): void {
   const seed = placeSeed(what.place.number, section.at);
   if (checksum(bytes, at, section.bytes, seed) === section.checksum) return;
-  const where = { file: what.place.path, offset: section.at };
+  const where = { file: tableName(what.place.number), offset: section.at };
   throw corruption(where, `${what.name} checksum does not match`);
 }
 

@@ -7,6 +7,7 @@ import type { Cursor } from "../cursor.ts";
 import type { Disk } from "../disk/disk.ts";
 import type { ReadPace } from "../disk/read-pace.ts";
 import { corruption } from "../errors.ts";
+import { tableName } from "../files.ts";
 import { damaged, searchBlock } from "./block.ts";
 import type { BlockCache } from "./block-cache.ts";
 import { BlockReader } from "./block-reader.ts";
@@ -56,21 +57,21 @@ export class Table {
   /** Opens a file, reads its tail and holds it against the manifest's line. */
   static open(options: TableOptions): Table {
     const { disk, path, meta } = options;
-    const file = openTableFile(disk, path);
+    const file = openTableFile(disk, path, meta.number);
     try {
-      const tail = readTail(file, { path, number: meta.number });
+      const tail = readTail(file, { number: meta.number });
       checkMeta(tail, options);
       return new Table(options, tail, new BlockReader(readerOptions(options), tail.offsets, file));
     } catch (cause) {
       file.closeSync();
-      throw readFailure(path, 0, cause);
+      throw readFailure(meta.number, 0, cause);
     }
   }
 
   /** A table just built: its tail is at hand, and its file is opened by the first read. */
   static adopt(options: TableOptions & { readonly built: BuiltTable }): Table {
-    const { path, meta, built } = options;
-    const tail = decodeTail(built.tail, built.tailAt, { path, number: meta.number });
+    const { meta, built } = options;
+    const tail = decodeTail(built.tail, built.tailAt, { number: meta.number });
     checkMeta(tail, options);
     const reader = new BlockReader(readerOptions(options), tail.offsets, undefined);
     return new Table(options, tail, reader);
@@ -153,7 +154,7 @@ export class Table {
 
   /** The same in steps of about 256 KiB. */
   verifySteps(): Generator<void, { entries: number }> {
-    return verifyTable(this.#tail, this.#reader, this.#path);
+    return verifyTable(this.#tail, this.#reader, this.meta.number);
   }
 
   retain(): void {
@@ -181,16 +182,18 @@ function readerOptions(options: TableOptions) {
 }
 
 function checkMeta(tail: Tail, options: TableOptions): void {
-  const { meta, path, hashSeed } = options;
+  const { meta, hashSeed } = options;
+  const refuse = (what: string) =>
+    corruption({ file: tableName(meta.number), offset: tail.footerAt }, what);
   if (tail.hashSeed !== hashSeed) {
-    throw corruption({ file: path }, "the table belongs to another database (hash seed)");
+    throw refuse("the table belongs to another database (hash seed)");
   }
   if (tail.bytes !== meta.bytes) {
     const what = `the table has ${tail.bytes} bytes, not the ${meta.bytes} that were written`;
-    throw corruption({ file: path }, what);
+    throw refuse(what);
   }
   const { entries, maxSequence } = tail.properties;
   if (entries !== meta.entries || maxSequence !== meta.maxSequence) {
-    throw corruption({ file: path }, "the table is not the one that the manifest names");
+    throw refuse("the table is not the one that the manifest names");
   }
 }

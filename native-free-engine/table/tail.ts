@@ -8,6 +8,7 @@
 import { readU32, writeU32 } from "../base/bytes.ts";
 import { type Disk, type DiskFile, readFullySync } from "../disk/disk.ts";
 import { corruption, EngineError, isEngineError } from "../errors.ts";
+import { tableName } from "../files.ts";
 import { type Filter, filterHeaderBytes, readFilter, writeFilter } from "./filter.ts";
 import {
   checkSection,
@@ -30,6 +31,8 @@ export interface Tail {
   readonly filter: Filter;
   readonly properties: Properties;
   readonly hashSeed: number;
+  /** Where in the file the footer stands. */
+  readonly footerAt: number;
   /** Size of the file. */
   readonly bytes: number;
 }
@@ -79,7 +82,8 @@ export function encodeTail(
 export function decodeTail(tail: Uint8Array, tailAt: number, place: TablePlace): Tail {
   const footerAt = tail.length - footerBytes;
   const footer = readFooter(tail, footerAt, place, tailAt + footerAt);
-  const refuse = (offset: number, what: string) => corruption({ file: place.path, offset }, what);
+  const file = tableName(place.number);
+  const refuse = (offset: number, what: string) => corruption({ file, offset }, what);
   if (footer.index.at !== tailAt) throw refuse(tailAt, "the index does not begin the tail");
   checkSection(tail, 0, footer.index, { place, name: "index" });
   const filterAt = footer.filter.at - tailAt;
@@ -98,37 +102,39 @@ export function decodeTail(tail: Uint8Array, tailAt: number, place: TablePlace):
   const properties = decodeProperties(tail, propertiesAt, footer.properties.bytes);
   if (typeof properties === "string") throw refuse(footer.properties.at, properties);
   const bytes = tailAt + tail.length;
-  return { index, offsets, filter, properties, hashSeed: footer.hashSeed, bytes };
+  const { hashSeed } = footer;
+  return { index, offsets, filter, properties, hashSeed, footerAt: tailAt + footerAt, bytes };
 }
 
 /** Reads the tail of an open file. */
 export function readTail(file: DiskFile, place: TablePlace): Tail {
+  const name = tableName(place.number);
   const bytes = file.bytesSync();
   const footerAt = bytes - footerBytes;
   const end = new Uint8Array(footerBytes);
   if (footerAt < 0 || readFullySync(file, end, 0, footerBytes, footerAt) !== footerBytes) {
-    throw corruption({ file: place.path, offset: 0 }, `no table has only ${bytes} bytes`);
+    throw corruption({ file: name, offset: 0 }, `no table has only ${bytes} bytes`);
   }
   const tailAt = readFooter(end, 0, place, footerAt).index.at;
   if (tailAt > footerAt) {
-    throw corruption({ file: place.path, offset: footerAt }, "the index begins behind the footer");
+    throw corruption({ file: name, offset: footerAt }, "the index begins behind the footer");
   }
   const tail = new Uint8Array(bytes - tailAt);
   if (readFullySync(file, tail, 0, tail.length, tailAt) !== tail.length) {
-    throw corruption({ file: place.path, offset: tailAt }, "the file ends inside of the tail");
+    throw corruption({ file: name, offset: tailAt }, "the file ends inside of the tail");
   }
   return decodeTail(tail, tailAt, place);
 }
 
 /** Opens a table's file. One that is missing is damage: the manifest names it. */
-export function openTableFile(disk: Disk, path: string): DiskFile {
+export function openTableFile(disk: Disk, path: string, number: number): DiskFile {
   try {
     return disk.openSync(path, "read");
   } catch (cause) {
     if ((cause as { code?: unknown }).code === "ENOENT") {
-      throw corruption({ file: path }, "the table is missing");
+      throw corruption({ file: tableName(number) }, "the table is missing");
     }
-    throw readFailure(path, 0, cause);
+    throw readFailure(number, 0, cause);
   }
 }
 
@@ -138,23 +144,24 @@ export function describeTable(options: {
   readonly path: string;
   readonly number: number;
 }): { readonly meta: TableMeta; readonly hashSeed: number; readonly properties: Properties } {
-  const file = openTableFile(options.disk, options.path);
+  const file = openTableFile(options.disk, options.path, options.number);
   try {
     const { bytes, hashSeed, properties } = readTail(file, options);
     return { meta: metaOf(properties, { number: options.number, bytes }), hashSeed, properties };
   } catch (cause) {
-    throw readFailure(options.path, 0, cause);
+    throw readFailure(options.number, 0, cause);
   } finally {
     file.closeSync();
   }
 }
 
 /** A failed read as the engine reports it; its own errors stay what they are. */
-export function readFailure(path: string, offset: number, cause: unknown): EngineError {
+export function readFailure(number: number, offset: number, cause: unknown): EngineError {
   if (isEngineError(cause)) return cause;
   const reason = cause instanceof Error ? cause.message : String(cause);
-  const what = `cannot read ${path} at byte ${offset}: ${reason}`;
-  return new EngineError("IO", what, { cause, applied: "no", place: { file: path, offset } });
+  const file = tableName(number);
+  const what = `cannot read ${file} at byte ${offset}: ${reason}`;
+  return new EngineError("IO", what, { cause, applied: "no", place: { file, offset } });
 }
 
 function readOffsets(tail: Uint8Array, footer: Footer): Uint32Array | string {

@@ -6,6 +6,7 @@ import { compare } from "../base/bytes.ts";
 import { hash32 } from "../base/hash.ts";
 import { kindExpiring, kindTombstone } from "../cursor.ts";
 import { corruption } from "../errors.ts";
+import { tableName } from "../files.ts";
 import { BlockColumns } from "./block-columns.ts";
 import type { BlockReader } from "./block-reader.ts";
 import { mayContain } from "./filter.ts";
@@ -31,7 +32,7 @@ interface Counts {
 export function* verifyTable(
   tail: Tail,
   reader: BlockReader,
-  path: string,
+  number: number,
 ): Generator<void, { entries: number }> {
   const counts: Counts = {
     entries: 0,
@@ -56,7 +57,10 @@ export function* verifyTable(
     yield;
   }
   const { properties } = tail;
-  const refuse = (what: string) => corruption({ file: path }, what);
+  // Each block was right by itself, so that what disagrees is what the properties say.
+  const offset = tail.offsets.at(-1);
+  const refuse = (what: string) =>
+    corruption({ file: tableName(number), ...(offset === undefined ? {} : { offset }) }, what);
   for (const name of Object.keys(counts) as (keyof Counts)[]) {
     if (counts[name] === properties[name]) continue;
     throw refuse(`${counts[name]} ${name}, of which the properties say ${properties[name]}`);
