@@ -136,17 +136,18 @@ export interface EngineStats {
   /** The failure that made the engine refuse writes, if there was one. */
   readonly backgroundError: Error | undefined;
   /** What opening found: records replayed, and bytes of an unfinished tail that were dropped. */
-  readonly recovery: { readonly records: number; readonly entries: number; readonly droppedBytes: number };
+  readonly recovery: {
+    readonly records: number;
+    readonly entries: number;
+    readonly droppedBytes: number;
+  };
 }
 
 export interface Engine extends AsyncDisposable {
   get(key: BytesInput, options?: ReadOptions): Promise<Uint8Array | undefined>;
   getSync(key: BytesInput, options?: ReadOptions): Uint8Array | undefined;
   /** In the order of the keys. */
-  getMany(
-    keys: readonly BytesInput[],
-    options?: ReadOptions,
-  ): Promise<(Uint8Array | undefined)[]>;
+  getMany(keys: readonly BytesInput[], options?: ReadOptions): Promise<(Uint8Array | undefined)[]>;
   has(key: BytesInput, options?: ReadOptions): Promise<boolean>;
   /** Resolves when the write is as durable as asked (see `Durability`). */
   put(key: BytesInput, value: BytesInput, options?: PutOptions): Promise<void>;

@@ -3,8 +3,9 @@
  * recording each change in the manifest before anything relies on it. One flush and one
  * compaction run at a time; each change of the version is appended, synced, and then installed.
  */
+import { assert } from "./base/assert.ts";
 import type { Clock } from "./clock.ts";
-import type { Commit, Segment } from "./commit.ts";
+import type { Commit } from "./commit.ts";
 import type { Job, JobResult, KeyRange, SnapshotMark } from "./compaction/job.ts";
 import {
   type PickState,
@@ -15,8 +16,9 @@ import {
 } from "./compaction/pick.ts";
 import type { Workers } from "./compaction/workers.ts";
 import { EngineError } from "./errors.ts";
-import type { ManifestWriter } from "./manifest.ts";
+import type { ManifestChain } from "./manifest-chain.ts";
 import { compressionAt, type Settings } from "./options.ts";
+import type { Segment } from "./segment.ts";
 import type { BuiltTable } from "./table/meta.ts";
 import { type OpenTables, TableSet } from "./table-set.ts";
 import type { Tree } from "./tree.ts";
@@ -39,13 +41,12 @@ export interface BackgroundParts {
   readonly tree: Tree;
   readonly commit: () => Commit;
   readonly files: OpenTables;
-  readonly manifest: () => ManifestWriter;
+  /** Absent where the database was opened to read: then there is no background work. */
+  readonly manifest: ManifestChain | undefined;
   readonly takeNumber: () => number;
   readonly snapshots: () => SnapshotMark[];
   /** A segment's operations are in tables, durably. */
   readonly onFlushed: (segment: Segment) => void;
-  /** Called before each append: lets the owner start a new manifest when the old one is long. */
-  readonly beforeEdit: () => Promise<void>;
   readonly nextFile: () => number;
 }
 
@@ -68,7 +69,7 @@ export class Background {
     compactionBytesWritten: 0,
     trivialMoves: 0,
   };
-  #pickState: PickState;
+  readonly #pickState: PickState = { cursors: [] };
   #flushing: Promise<void> | undefined;
   #compacting: Promise<void> | undefined;
   #edits: Promise<void> = Promise.resolve();
@@ -82,9 +83,12 @@ export class Background {
   #flushRate = rateAtFirst;
   #compactRate = rateAtFirst;
 
-  constructor(parts: BackgroundParts, pickState: PickState) {
+  constructor(parts: BackgroundParts) {
     this.#parts = parts;
-    this.#pickState = pickState;
+  }
+
+  get isStopping(): boolean {
+    return this.#stopping;
   }
 
   get failure(): Error | undefined {
@@ -169,10 +173,10 @@ export class Background {
   /** Appends an edit to the manifest, then makes the tree that results current. */
   install(edit: Edit, built: readonly BuiltTable[]): Promise<void> {
     const done = this.#edits.then(async () => {
-      const { tree, files, manifest, beforeEdit } = this.#parts;
-      await beforeEdit();
+      const { tree, files, manifest, nextFile } = this.#parts;
+      assert(manifest !== undefined, "a database opened to read is not edited");
       const version = applyEdit(tree.set.version, edit);
-      await manifest().append({ nextFile: this.#parts.nextFile(), ...edit });
+      await manifest.append({ nextFile: nextFile(), ...edit });
       tree.replaceSet(TableSet.of(files, version, { previous: tree.set, built }));
       this.#measurePressure();
     });
@@ -308,7 +312,7 @@ export class Background {
       return !this.#stopping;
     }
     const damaged = error instanceof EngineError && error.code === "CORRUPTION";
-    const poisoned = this.#parts.manifest().failure !== undefined;
+    const poisoned = this.#parts.manifest?.failure !== undefined;
     if (!damaged && !poisoned && tries < triesMax) return true;
     this.fail(error);
     return false;

@@ -8,102 +8,79 @@
  */
 import type { BatchOperation } from "./api.ts";
 import type { Clock } from "./clock.ts";
-import { kindExpiring, kindTombstone, kindValue } from "./cursor.ts";
+import { type Deferred, defer } from "./deferred.ts";
 import type { EngineError } from "./errors.ts";
-import type { Log } from "./log/log.ts";
 import { sealRecord, typeGroup, typeSeal } from "./log/record.ts";
-import { boundOf, checkBatch, type Memtable } from "./memtable.ts";
-import { expiryOf } from "./expiry.ts";
-import type { SyncPace } from "./sync-pace.ts";
+import { LogSyncs, type SyncSteps } from "./log-syncs.ts";
+import { boundOf, checkBatch } from "./memtable.ts";
+import type { Segment } from "./segment.ts";
+import { SyncPace } from "./sync-pace.ts";
 import type { Turn } from "./turn.ts";
+import { copyOf, type Write, writeOf } from "./write.ts";
 
 /** A group beyond this is written without blocking the loop. */
 const blockingWriteMax = 1 << 20;
-
-/** The memtable that takes writes, and its log. */
-export interface Segment {
-  readonly memtable: Memtable;
-  readonly log: Log;
-}
+/** Delays are slept in steps of at least this, and at most that: timers count milliseconds. */
+const delayMsMin = 1;
+const delayMsMax = 100;
 
 /** All the write path needs from the engine. */
-export interface CommitSteps {
+export interface CommitSteps extends SyncSteps {
   /** The segment that takes writes now. */
   active(): Segment;
   /** Seals the active segment and starts one with room for that many bytes, if there may be one. */
   rotate(bytes: number): boolean;
   /** Operations below this sequence may be read. */
   publish(sequence: number): void;
-  /** Everything below this sequence survives a power cut. */
-  markDurable(sequence: number): void;
-  durableSequence(): number;
   /** Milliseconds by which each byte is to be held back: 0 while no one is behind. */
   holdMsPerByte(): number;
   /** Milliseconds that writes were held back. */
   stalled(ms: number): void;
 }
 
-/** One write, held with its own copies while there is no room. */
+/** Writes that wait, with their own copies, until there is room. */
 interface Held {
-  readonly operations: readonly Operation[];
+  readonly writes: readonly Write[];
   readonly bytes: number;
   readonly sync: boolean;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
+  readonly deferred: Deferred;
 }
 
-interface Operation {
-  readonly kind: number;
-  readonly key: string | Uint8Array;
-  readonly value: string | Uint8Array;
-  readonly expiry: number;
-}
-
+/** A record in the making. */
 interface Group {
   readonly segment: Segment;
   readonly at: number;
   operations: number;
+  /** Owed once the record is written, and once it is durable. */
   plain: Deferred | undefined;
   synced: Deferred | undefined;
 }
-
-interface Deferred {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
-
-interface SyncWaiter {
-  readonly sequence: number;
-  readonly deferred: Deferred;
-}
-
-const nothing = new Uint8Array(0);
 
 export class Commit {
   readonly #steps: CommitSteps;
   readonly #clock: Clock;
   readonly #turn: Turn;
-  readonly #pace: SyncPace;
+  readonly #syncs: LogSyncs;
   #group: Group | undefined;
   #scheduled = false;
   #writing: Promise<void> | undefined;
-  #syncing: Promise<void> | undefined;
   #syncedWrites = false;
   readonly #held: Held[] = [];
   #heldSince = 0;
-  #unsynced: Segment[] = [];
-  #waiters: SyncWaiter[] = [];
   #delayMs = 0;
   #failure: EngineError | undefined;
   /** Bytes of operations taken since opening. */
   #userBytes = 0;
 
-  constructor(parts: { steps: CommitSteps; clock: Clock; turn: Turn; pace: SyncPace }) {
+  constructor(parts: { steps: CommitSteps; clock: Clock; turn: Turn }) {
     this.#steps = parts.steps;
     this.#clock = parts.clock;
     this.#turn = parts.turn;
-    this.#pace = parts.pace;
+    this.#syncs = new LogSyncs({
+      ...parts,
+      pace: new SyncPace(),
+      onFailure: (error) => this.fail(error),
+    });
   }
 
   /** Why no write is accepted any more, if so. */
@@ -113,6 +90,10 @@ export class Commit {
 
   get userBytes(): number {
     return this.#userBytes;
+  }
+
+  get hasHeldWrites(): boolean {
+    return this.#held.length > 0;
   }
 
   /** Takes one put or delete; throws at once on input that is over a limit. */
@@ -139,33 +120,28 @@ export class Commit {
   /** Takes a batch, all or nothing; `now` turns times to live into expiries. */
   writeBatch(batch: readonly BatchOperation[], now: number, sync: boolean): Promise<void> {
     if (this.#failure !== undefined) throw this.#failure;
-    const operations: Operation[] = [];
+    const writes: Write[] = [];
     let bytes = 0;
     for (const operation of batch) {
-      const one = toOperation(operation, now);
-      bytes += boundOf(one.kind, one.key, one.value);
-      operations.push(one);
+      const write = writeOf(operation, now);
+      bytes += boundOf(write.kind, write.key, write.value);
+      writes.push(write);
     }
     checkBatch(bytes);
     this.#userBytes += bytes;
-    if (operations.length === 0) return Promise.resolve();
-    if (this.#held.length > 0 || !this.#hasRoom(bytes)) {
-      return this.#hold(operations, bytes, sync);
-    }
-    return this.#append(operations, sync);
+    if (writes.length === 0) return Promise.resolve();
+    if (this.#held.length > 0 || !this.#hasRoom(bytes)) return this.#hold(writes, bytes, sync);
+    return this.#append(writes, sync);
   }
 
   /** Room was made: lets waiting writes go on, in their order. */
   roomMade(): void {
     let released = 0;
-    for (const held of this.#held) {
-      if (this.#failure === undefined && !this.#hasRoom(held.bytes)) break;
+    for (const { writes, bytes, sync, deferred } of this.#held) {
+      if (this.#failure === undefined && !this.#hasRoom(bytes)) break;
       released += 1;
-      if (this.#failure !== undefined) {
-        held.reject(this.#failure);
-      } else {
-        this.#append(held.operations, held.sync).then(held.resolve, held.reject);
-      }
+      if (this.#failure !== undefined) deferred.reject(this.#failure);
+      else this.#append(writes, sync).then(deferred.resolve, deferred.reject);
     }
     this.#held.splice(0, released);
     if (released > 0 && this.#held.length === 0) {
@@ -173,38 +149,29 @@ export class Commit {
     }
   }
 
-  /** Writes the open group now. False while an earlier one is still on its way. */
-  flushGroup(): boolean {
-    if (this.#writing !== undefined) return false;
-    this.#commit();
-    return this.#writing === undefined;
-  }
-
   /** Resolves when every write taken so far is in the log. Never rejects. */
   async settled(): Promise<void> {
     while (this.#group !== undefined || this.#writing !== undefined) {
-      if (!this.flushGroup()) await this.#writing;
+      if (!this.#flushGroup()) await this.#writing;
     }
   }
 
-  get hasHeldWrites(): boolean {
-    return this.#held.length > 0;
+  /** Whether something is written that is not durable. */
+  get isBehind(): boolean {
+    return this.#syncs.isBehind;
   }
 
-  /** Makes everything published durable. */
+  /** Makes everything written so far durable. */
   async syncAll(): Promise<void> {
     await this.settled();
     if (this.#failure !== undefined) throw this.#failure;
-    const { memtable } = this.#steps.active();
-    const sequence = memtable.firstSequence + memtable.end;
-    if (this.#steps.durableSequence() >= sequence || this.#unsynced.length === 0) return;
+    if (!this.isBehind) return;
     const deferred = defer();
-    this.#waiters.push({ sequence: this.#lastWritten(), deferred });
-    this.#startSync();
+    this.#syncs.wait(this.#syncs.lastWritten, deferred);
     await deferred.promise;
   }
 
-  /** Ends the active log with a seal: a reader then knows that nothing was to follow. */
+  /** Ends a segment's log with a seal: a reader then knows that nothing was to follow. */
   seal(segment: Segment): void {
     const { memtable, log } = segment;
     const at = memtable.beginRecord();
@@ -214,13 +181,16 @@ export class Commit {
       operations: 0,
       durableSequence: this.#steps.durableSequence(),
     });
-    this.#guard(() => log.writeSync(memtable.arena, memtable.end, false));
+    try {
+      log.writeSync(memtable.arena, memtable.end, false);
+    } catch (error) {
+      this.fail(error as EngineError);
+    }
   }
 
   /** A flush made this segment's operations durable: its log needs no sync any more. */
   forget(segment: Segment): void {
-    this.#unsynced = this.#unsynced.filter((other) => other !== segment);
-    this.#resolveDurable();
+    this.#syncs.forget(segment);
   }
 
   /** Refuses everything from now on. */
@@ -229,32 +199,30 @@ export class Commit {
     const group = this.#group;
     this.#group = undefined;
     if (group !== undefined) rejectGroup(group, this.#failure);
-    for (const waiter of this.#waiters.splice(0)) waiter.deferred.reject(this.#failure);
+    this.#syncs.fail(this.#failure);
     this.roomMade();
   }
 
-  #append(operations: readonly Operation[], sync: boolean): Promise<void> {
+  #append(writes: readonly Write[], sync: boolean): Promise<void> {
     const group = this.#join();
     const memtable = group.segment.memtable;
     const first = memtable.end;
-    for (const { kind, key, value, expiry } of operations) memtable.encode(kind, key, value, expiry);
+    for (const { kind, key, value, expiry } of writes) memtable.encode(kind, key, value, expiry);
     for (let at = first; at < memtable.end; ) at = memtable.index(at);
-    group.operations += operations.length;
+    group.operations += writes.length;
     return promiseOf(group, sync);
   }
 
-  #hold(operations: readonly Operation[], bytes: number, sync: boolean): Promise<void> {
+  #hold(writes: readonly Write[], bytes: number, sync: boolean): Promise<void> {
     if (this.#held.length === 0) this.#heldSince = this.#clock.elapsed();
-    const copies = operations.map((one) => ({ ...one, key: copy(one.key), value: copy(one.value) }));
-    const { promise, resolve, reject } = defer();
-    this.#held.push({ operations: copies, bytes, sync, resolve, reject });
-    return promise;
+    const deferred = defer();
+    this.#held.push({ writes: writes.map(copyOf), bytes, sync, deferred });
+    return deferred.promise;
   }
 
   #hasRoom(bytes: number): boolean {
     if (this.#steps.active().memtable.fits(bytes)) return true;
-    // An empty memtable of the usual size may be too small for one large write.
-    return this.flushGroup() && this.#failure === undefined && this.#steps.rotate(bytes);
+    return this.#flushGroup() && this.#failure === undefined && this.#steps.rotate(bytes);
   }
 
   #join(): Group {
@@ -274,6 +242,13 @@ export class Commit {
     this.#scheduled = false;
     if (this.#writing === undefined) this.#commit();
   };
+
+  /** Writes the open group now. False while an earlier one is still on its way. */
+  #flushGroup(): boolean {
+    if (this.#writing !== undefined) return false;
+    this.#commit();
+    return this.#writing === undefined;
+  }
 
   #commit(): void {
     const group = this.#group;
@@ -306,14 +281,12 @@ export class Commit {
 
   #written(group: Group, end: number): void {
     this.#writing = undefined;
-    const { memtable } = group.segment;
-    const sequence = memtable.firstSequence + end;
+    const sequence = group.segment.memtable.firstSequence + end;
     this.#steps.publish(sequence);
-    if (this.#unsynced.at(-1) !== group.segment) this.#unsynced.push(group.segment);
+    this.#syncs.written(group.segment);
     if (group.synced !== undefined) {
       this.#syncedWrites = true;
-      this.#waiters.push({ sequence, deferred: group.synced });
-      this.#startSync();
+      this.#syncs.wait(sequence, group.synced);
     }
     if (group.plain !== undefined) this.#settle(group.plain, end - group.at, group.operations);
     if (this.#group !== undefined) this.#join();
@@ -328,106 +301,18 @@ export class Commit {
   /** Acknowledges, at once unless someone is behind or the loop has waited long enough. */
   #settle(deferred: Deferred, bytes: number, operations: number): void {
     const hold = this.#steps.holdMsPerByte();
-    if (hold > 0) {
-      this.#delayMs += bytes * hold;
-      if (this.#delayMs >= 1) {
-        const ms = Math.min(this.#delayMs, 100);
-        this.#delayMs = 0;
-        this.#steps.stalled(ms);
-        // The clock never rejects.
-        void this.#clock.sleep(ms).then(deferred.resolve);
-        return;
-      }
+    this.#delayMs = hold === 0 ? 0 : this.#delayMs + bytes * hold;
+    if (this.#delayMs >= delayMsMin) {
+      const ms = Math.min(this.#delayMs, delayMsMax);
+      this.#delayMs = 0;
+      this.#steps.stalled(ms);
+      // The clock never rejects.
+      void this.#clock.sleep(ms).then(deferred.resolve);
+      return;
     }
     if (this.#turn.isOver(operations)) this.#turn.onNext(deferred.resolve);
     else deferred.resolve();
   }
-
-  #startSync(): void {
-    if (this.#syncing !== undefined) return;
-    if (this.#pace.isQuick() && this.#unsynced.length === 1) {
-      this.#syncNow();
-      return;
-    }
-    this.#syncing = this.#syncLater().finally(() => {
-      this.#syncing = undefined;
-      if (this.#waiters.length > 0 && this.#failure === undefined) this.#startSync();
-    });
-  }
-
-  #syncNow(): void {
-    const upTo = this.#lastWritten();
-    const segment = this.#unsynced[0]!;
-    const from = this.#clock.elapsed();
-    if (!this.#guard(() => segment.log.syncSync())) return;
-    this.#pace.note(this.#clock.elapsed() - from);
-    this.#unsynced = [];
-    this.#steps.markDurable(upTo);
-    this.#resolveDurable();
-  }
-
-  /** Never rejects: a failed sync fails the whole write path. */
-  async #syncLater(): Promise<void> {
-    const upTo = this.#lastWritten();
-    for (const segment of [...this.#unsynced]) {
-      if (!this.#unsynced.includes(segment)) continue;
-      const from = this.#clock.elapsed();
-      const size = segment.log.written;
-      try {
-        await segment.log.sync();
-      } catch (error) {
-        // A flush may have closed the log meanwhile; then its operations are durable in a table.
-        if (!this.#unsynced.includes(segment)) continue;
-        this.fail(error as EngineError);
-        return;
-      }
-      this.#pace.note(this.#clock.elapsed() - from);
-      if (segment.log.written === size) {
-        this.#unsynced = this.#unsynced.filter((other) => other !== segment);
-      }
-    }
-    this.#steps.markDurable(upTo);
-    this.#resolveDurable();
-  }
-
-  #resolveDurable(): void {
-    const durable = this.#steps.durableSequence();
-    const waiting = this.#waiters;
-    this.#waiters = waiting.filter((waiter) => waiter.sequence > durable);
-    for (const { sequence, deferred } of waiting) {
-      if (sequence > durable) continue;
-      if (this.#turn.isOver(4)) this.#turn.onNext(deferred.resolve);
-      else deferred.resolve();
-    }
-  }
-
-  #lastWritten(): number {
-    const segment = this.#unsynced.at(-1);
-    if (segment === undefined) return this.#steps.durableSequence();
-    return segment.memtable.firstSequence + segment.log.written;
-  }
-
-  #guard(action: () => void): boolean {
-    try {
-      action();
-      return true;
-    } catch (error) {
-      this.fail(error as EngineError);
-      return false;
-    }
-  }
-}
-
-function toOperation(operation: BatchOperation, now: number): Operation {
-  if (operation?.type === "del") {
-    return { kind: kindTombstone, key: operation.key, value: nothing, expiry: 0 };
-  }
-  if (operation?.type !== "put") {
-    throw new TypeError('a batch operation must have type "put" or "del"');
-  }
-  const { key, value, ttlMs } = operation;
-  if (ttlMs === undefined) return { kind: kindValue, key, value, expiry: 0 };
-  return { kind: kindExpiring, key, value, expiry: expiryOf(ttlMs, now) };
 }
 
 function promiseOf(group: Group, sync: boolean): Promise<void> {
@@ -442,18 +327,4 @@ function promiseOf(group: Group, sync: boolean): Promise<void> {
 function rejectGroup(group: Group, error: EngineError): void {
   group.plain?.reject(error);
   group.synced?.reject(error);
-}
-
-function copy(input: string | Uint8Array): string | Uint8Array {
-  return typeof input === "string" ? input : input.slice();
-}
-
-function defer(): Deferred {
-  let resolve: () => void = () => {};
-  let reject: (error: unknown) => void = () => {};
-  const promise = new Promise<void>((yes, no) => {
-    resolve = yes;
-    reject = no;
-  });
-  return { promise, resolve, reject };
 }

@@ -3,13 +3,26 @@
  * are base64. Unknown fields are ignored, unless a record lists them under "must": those change
  * what the rest means, and a reader that does not know them must not go on.
  */
-import { levelCount } from "./base/limits.ts";
+import { compare } from "./base/bytes.ts";
+import { keyBytesMax, levelCount } from "./base/limits.ts";
 import type { SealedLog } from "./log/replay.ts";
-import type { ManifestState } from "./manifest.ts";
+import type { ManifestState } from "./manifest-state.ts";
 import type { TableMeta } from "./table/meta.ts";
 import { type AddedTable, type Edit, emptyVersion, type RemovedTable, tryEdit } from "./version.ts";
 
+/** Fields by name, none of them checked. */
+export type PayloadFields = ReadonlyMap<string, unknown>;
+
+export type Payload =
+  | { readonly kind: "fields"; readonly fields: PayloadFields }
+  | { readonly kind: "damaged"; readonly what: string }
+  | { readonly kind: "tooNew"; readonly what: string };
+
 const comparator = "bytewise";
+const knownFields: readonly unknown[] = [
+  ...["comparator", "databaseId", "hashSeed", "must"],
+  ...["nextFile", "lastSequence", "logNumber", "sealedLogs", "added", "removed"],
+];
 const tableNumbers = [
   "number",
   "bytes",
@@ -41,10 +54,24 @@ export function encodeEdit(edit: Edit): string {
   return JSON.stringify({ ...numbers, added: added.map(encodeAdded), removed });
 }
 
-/** The state, or what is wrong with its text. */
-export function decodeState(json: string): ManifestState | string {
-  const fields = parse(json);
-  if (typeof fields === "string") return fields;
+export function parsePayload(json: string): Payload {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch {
+    return { kind: "damaged", what: "the record is not JSON" };
+  }
+  const fields = fieldsOf(value);
+  if (fields === undefined) return { kind: "damaged", what: "the record is not a JSON object" };
+  const must = fields.get("must") ?? [];
+  if (!Array.isArray(must)) return { kind: "damaged", what: "must: not a list" };
+  const unknown = must.filter((name) => !knownFields.includes(name));
+  if (unknown.length === 0) return { kind: "fields", fields };
+  return { kind: "tooNew", what: `needs a reader that knows ${unknown.join(", ")}` };
+}
+
+/** The state, or what is wrong with its fields. */
+export function decodeState(fields: PayloadFields): ManifestState | string {
   if (fields.get("comparator") !== comparator) return `the comparator is not ${comparator}`;
   const databaseId = fields.get("databaseId");
   if (typeof databaseId !== "string" || !/^[0-9a-f]{32}$/.test(databaseId)) {
@@ -52,7 +79,7 @@ export function decodeState(json: string): ManifestState | string {
   }
   const hashSeed = fields.get("hashSeed");
   if (!isCount(hashSeed) || hashSeed > 0xffffffff) return "hashSeed is not 32 bits";
-  const edit = readEdit(fields);
+  const edit = decodeEdit(fields);
   if (typeof edit === "string") return edit;
   const { nextFile, lastSequence, logNumber, sealedLogs } = edit;
   if (nextFile === undefined || lastSequence === undefined || logNumber === undefined) {
@@ -65,27 +92,8 @@ export function decodeState(json: string): ManifestState | string {
   return { databaseId, hashSeed, version, nextFile, lastSequence, logNumber, sealedLogs: sealed };
 }
 
-/** The edit, or what is wrong with its text. */
-export function decodeEdit(json: string): Edit | string {
-  const fields = parse(json);
-  return typeof fields === "string" ? fields : readEdit(fields);
-}
-
-function parse(json: string): Map<string, unknown> | string {
-  let value: unknown;
-  try {
-    value = JSON.parse(json);
-  } catch {
-    return "the record is not JSON";
-  }
-  if (typeof value !== "object" || value === null) return "the record is not a JSON object";
-  const fields = new Map<string, unknown>(Object.entries(value));
-  const must = fields.get("must");
-  if (must === undefined) return fields;
-  return `the record needs a newer version of Everwrite (${JSON.stringify(must)})`;
-}
-
-function readEdit(fields: ReadonlyMap<string, unknown>): Edit | string {
+/** The edit, or what is wrong with its fields. */
+export function decodeEdit(fields: PayloadFields): Edit | string {
   const added = readList(fields.get("added"), readAdded);
   if (typeof added === "string") return `added: ${added}`;
   const removed = readList(fields.get("removed") ?? [], readRemoved);
@@ -115,8 +123,8 @@ function readList<T>(value: unknown, read: (item: unknown) => T | string): T[] |
 }
 
 function readAdded(item: unknown): AddedTable | string {
-  const fields = parse(JSON.stringify(item));
-  if (typeof fields === "string") return fields;
+  const fields = fieldsOf(item);
+  if (fields === undefined) return "not a list of objects";
   const level = fields.get("level");
   if (!isCount(level) || level >= levelCount) return "level is out of range";
   const numbers = new Map<string, number>();
@@ -125,22 +133,39 @@ function readAdded(item: unknown): AddedTable | string {
     if (!isCount(value)) return `${name} is no count`;
     numbers.set(name, value);
   }
-  const smallest = fields.get("smallest");
-  const largest = fields.get("largest");
-  if (typeof smallest !== "string" || typeof largest !== "string") return "a key is missing";
+  const smallest = readKey(fields.get("smallest"));
+  const largest = readKey(fields.get("largest"));
+  if (smallest === undefined || largest === undefined) return "a key is missing or no base64";
   const count = (name: (typeof tableNumbers)[number]) => numbers.get(name) ?? 0;
   const table: TableMeta = {
     number: count("number"),
     bytes: count("bytes"),
-    smallest: new Uint8Array(Buffer.from(smallest, "base64")),
-    largest: new Uint8Array(Buffer.from(largest, "base64")),
+    smallest,
+    largest,
     entries: count("entries"),
     tombstones: count("tombstones"),
     minSequence: count("minSequence"),
     maxSequence: count("maxSequence"),
     firstExpiry: count("firstExpiry"),
   };
-  return { level, table };
+  const wrong = contradictionIn(table);
+  return wrong === undefined ? { level, table } : `table ${table.number}: ${wrong}`;
+}
+
+/** What no table can be, whatever wrote it. */
+function contradictionIn(table: TableMeta): string | undefined {
+  if (table.number === 0) return "its number is 0";
+  if (table.tombstones > table.entries) return "more tombstones than entries";
+  if (table.minSequence > table.maxSequence) return "its sequences end before they begin";
+  if (compare(table.smallest, table.largest) > 0) return "its keys end before they begin";
+  return undefined;
+}
+
+/** Base64 as we write it, and no other: Buffer would skip over letters that it does not know. */
+function readKey(value: unknown): Uint8Array | undefined {
+  if (typeof value !== "string") return undefined;
+  const bytes = new Uint8Array(Buffer.from(value, "base64"));
+  return bytes.length <= keyBytesMax && base64(bytes) === value ? bytes : undefined;
 }
 
 function readRemoved(item: unknown): RemovedTable | string {
@@ -153,6 +178,11 @@ function readSealed(item: unknown): SealedLog | string {
   const { number, end } = (item ?? {}) as { number?: unknown; end?: unknown };
   if (!isCount(number) || !isCount(end)) return "number or end is no count";
   return { number, end };
+}
+
+function fieldsOf(value: unknown): PayloadFields | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+  return new Map<string, unknown>(Object.entries(value));
 }
 
 function isCount(value: unknown): value is number {

@@ -147,7 +147,12 @@ export class Memtable {
    * Encodes one operation behind the others and returns its offset; `index` makes it findable.
    * The caller has asked `fits` with at least `boundOf` of the same arguments.
    */
-  encode(kind: number, key: string | Uint8Array, value: string | Uint8Array, expiry: number): number {
+  encode(
+    kind: number,
+    key: string | Uint8Array,
+    value: string | Uint8Array,
+    expiry: number,
+  ): number {
     const at = this.#end;
     let next = at + operationHeaderBytes;
     if (kind === kindExpiring) {
@@ -202,13 +207,7 @@ export class Memtable {
    * The newest operation on a key below the offset `limit`. Fills `found` and returns true, also
    * for a tombstone.
    */
-  find(
-    key: Uint8Array,
-    length: number,
-    hash: number,
-    limit: number,
-    found: Found,
-  ): boolean {
+  find(key: Uint8Array, length: number, hash: number, limit: number, found: Found): boolean {
     if (limit <= 0) return false;
     let at = this.#index[this.#slotOf(key, 0, length, hash | 0)]!;
     while (at >= limit) at = this.#words[at >>> 2]!;
@@ -347,7 +346,11 @@ export class Memtable {
 }
 
 /** Bytes that an operation can take at most; refuses what is over a limit or of a wrong type. */
-export function boundOf(kind: number, key: string | Uint8Array, value: string | Uint8Array): number {
+export function boundOf(
+  kind: number,
+  key: string | Uint8Array,
+  value: string | Uint8Array,
+): number {
   const keyBytes = bytesOf(key, "key");
   if (keyBytes > keyBytesMax) throw keyTooLarge(keyBytes);
   const valueBytes = bytesOf(value, "value");

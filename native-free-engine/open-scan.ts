@@ -11,8 +11,8 @@ import { RunCursor } from "./run-cursor.ts";
 import { EngineScan, type ScanBounds } from "./scan.ts";
 import type { TableHandle } from "./table-set.ts";
 import type { View } from "./tree.ts";
-import { BackwardWalk, ForwardWalk } from "./walk.ts";
 import { overlaps } from "./version.ts";
+import { BackwardWalk, ForwardWalk } from "./walk.ts";
 
 export function openScan(
   parts: EngineParts,
@@ -77,12 +77,7 @@ function describeLimit(limit: unknown): string {
 }
 
 /** Newest first: memtables, tables of level 0, then one cursor for each deeper level. */
-function cursorsOf(
-  parts: EngineParts,
-  view: View,
-  bounds: ScanBounds,
-  sequence: number,
-): Cursor[] {
+function cursorsOf(parts: EngineParts, view: View, bounds: ScanBounds, sequence: number): Cursor[] {
   const within = { smallest: bounds.low, largest: bounds.high };
   const inRange = (handle: TableHandle) =>
     handle.meta.minSequence <= sequence && overlaps(handle.meta, within);

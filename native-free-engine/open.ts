@@ -76,7 +76,8 @@ async function openToRead(
       }
       return new LsmEngine(parts);
     } catch (error) {
-      const fatal = isEngineError(error, "DATABASE_MISSING") || isEngineError(error, "FORMAT_TOO_NEW");
+      const fatal =
+        isEngineError(error, "DATABASE_MISSING") || isEngineError(error, "FORMAT_TOO_NEW");
       if (fatal || tries === readOnlyTriesMax) throw wrapped(error, directory);
       await world.clock.sleep(readOnlyWaitMs);
     }
@@ -89,8 +90,12 @@ function wrapped(error: unknown, directory: string): unknown {
   if (error instanceof EngineError || typeof code !== "string") return error;
   const said = error instanceof Error ? error.message : String(error);
   const unusable = ["ENOTDIR", "EACCES", "EPERM", "EROFS", "EEXIST"].includes(code);
-  return new EngineError(unusable ? "DIRECTORY_INVALID" : "IO", `cannot open ${directory}: ${said}`, {
-    cause: error,
-    applied: "no",
-  });
+  return new EngineError(
+    unusable ? "DIRECTORY_INVALID" : "IO",
+    `cannot open ${directory}: ${said}`,
+    {
+      cause: error,
+      applied: "no",
+    },
+  );
 }

@@ -3,11 +3,7 @@
  * constants (blocks of 256 bytes, a cache of one byte) through `Tuning`; users cannot.
  */
 import type { Compression, Durability, EngineOptions } from "./api.ts";
-import {
-  cacheBytesMax,
-  memtableBytesMax,
-  memtableBytesMin,
-} from "./base/limits.ts";
+import { cacheBytesMax, memtableBytesMax, memtableBytesMin } from "./base/limits.ts";
 import { describe } from "./base/text.ts";
 import type { LevelLimits } from "./compaction/pick.ts";
 import { EngineError } from "./errors.ts";

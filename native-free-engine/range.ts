@@ -3,7 +3,7 @@ import type { BytesInput, Range } from "./api.ts";
 import { copyOfKey, register, takeKey } from "./key-register.ts";
 import type { ScanBounds } from "./scan.ts";
 
-/** Checks and copies the bounds. Where both gt and gte (or lt and lte) are given, gte (lte) holds. */
+/** Checks and copies the bounds. Where gt and gte (or lt and lte) are given, gte (lte) holds. */
 export function boundsOf(range: Range): ScanBounds {
   return {
     low: bound(range.gte, range.gt),
@@ -12,7 +12,10 @@ export function boundsOf(range: Range): ScanBounds {
 }
 
 /** The key itself, or the smallest key above it. */
-function bound(from: BytesInput | undefined, above: BytesInput | undefined): Uint8Array | undefined {
+function bound(
+  from: BytesInput | undefined,
+  above: BytesInput | undefined,
+): Uint8Array | undefined {
   if (from !== undefined) return copyOfKey(from);
   if (above === undefined) return undefined;
   const length = takeKey(above);

@@ -6,7 +6,6 @@
  */
 import { assert, unreachable } from "./base/assert.ts";
 import type { Clock } from "./clock.ts";
-import type { Segment } from "./commit.ts";
 import type { Workers } from "./compaction/workers.ts";
 import { readCurrent, switchCurrent } from "./current.ts";
 import type { Disk } from "./disk/disk.ts";
@@ -16,9 +15,11 @@ import { Log } from "./log/log.ts";
 import { forEachOperation } from "./log/operation.ts";
 import { fileHeaderBytes, sealRecord, typeGroup } from "./log/record.ts";
 import { type Replay, type ReplayedLog, replayLogs } from "./log/replay.ts";
-import { type ManifestState, ManifestWriter, readManifest } from "./manifest.ts";
+import { ManifestWriter, readManifest } from "./manifest.ts";
+import type { ManifestState } from "./manifest-state.ts";
 import { Memtable } from "./memtable.ts";
 import { compressionAt, type Settings } from "./options.ts";
+import type { Segment } from "./segment.ts";
 import type { BuiltTable } from "./table/meta.ts";
 import { applyEdit, emptyVersion, type Version } from "./version.ts";
 
@@ -205,8 +206,10 @@ export function checkTables(disk: Disk, directory: string, version: Version): vo
     const bytes = handle.bytesSync();
     handle.closeSync();
     if (bytes === table.bytes) continue;
-    throw corruption({ file, offset: Math.min(bytes, table.bytes) },
-      `the file is ${bytes} bytes long, the manifest says ${table.bytes}`);
+    throw corruption(
+      { file, offset: Math.min(bytes, table.bytes) },
+      `the file is ${bytes} bytes long, the manifest says ${table.bytes}`,
+    );
   }
 }
 

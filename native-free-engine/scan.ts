@@ -7,7 +7,7 @@ import type { Pair, Scan } from "./api.ts";
 import { compareBytes } from "./base/bytes.ts";
 import { atEnd, blocked } from "./cursor.ts";
 import { EngineError } from "./errors.ts";
-import { takeKey, register } from "./key-register.ts";
+import { register, takeKey } from "./key-register.ts";
 import type { Turn } from "./turn.ts";
 import type { EntryShown, Walk } from "./walk.ts";
 
@@ -83,7 +83,8 @@ export class EngineScan implements Scan {
     this.#started = true;
     this.#ended = false;
     if (this.#parts.reverse) {
-      const beyond = high !== undefined && compareBytes(register, 0, length, high, 0, high.length) >= 0;
+      const beyond =
+        high !== undefined && compareBytes(register, 0, length, high, 0, high.length) >= 0;
       if (beyond) this.#start();
       else this.#parts.walk.seek(register, 0, length, true);
     } else {

@@ -3,13 +3,14 @@
  * commit path sees of the engine (`CommitSteps`).
  */
 import type { Background } from "./background.ts";
-import type { Commit, CommitSteps, Segment } from "./commit.ts";
+import type { Commit, CommitSteps } from "./commit.ts";
 import type { Disk } from "./disk/disk.ts";
 import { logName } from "./files.ts";
 import { Log } from "./log/log.ts";
 import { fileHeaderBytes, recordHeaderBytes } from "./log/record.ts";
 import { Memtable } from "./memtable.ts";
 import type { Settings } from "./options.ts";
+import type { Segment } from "./segment.ts";
 import type { Tree } from "./tree.ts";
 
 /** What a record costs beyond its operations, with room for a seal. */
@@ -24,6 +25,8 @@ export interface SegmentParts {
   readonly takeNumber: () => number;
   readonly background: () => Background;
   readonly commit: () => Commit;
+  /** Something was written that is not durable yet. */
+  readonly onWritten: () => void;
   /** The first flush is not far: starting a thread takes about 150 ms. */
   readonly prepareFlush: () => void;
   /** A segment was filled: a moment to look after the disk's free space. */
@@ -83,8 +86,9 @@ export class Segments implements CommitSteps {
   }
 
   publish(sequence: number): void {
-    const { tree, settings, prepareFlush } = this.#parts;
+    const { tree, settings, prepareFlush, onWritten } = this.#parts;
     tree.sequence = sequence;
+    onWritten();
     if (this.#flushPrepared || 4 * tree.active.memtable.end < settings.memtableBytes) return;
     this.#flushPrepared = true;
     prepareFlush();

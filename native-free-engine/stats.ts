@@ -7,8 +7,7 @@ export function statsOf(parts: EngineParts): EngineStats {
   const { tree, segments, background, cache, commit, settings, snapshots, scans } = parts;
   const { counters } = background;
   const userBytes = commit.userBytes;
-  const written =
-    segments.logBytes + counters.flushBytesWritten + counters.compactionBytesWritten;
+  const written = segments.logBytes + counters.flushBytesWritten + counters.compactionBytesWritten;
   return {
     levels: tree.set.version.levels.map(levelStats),
     memtableBytes: tree.active.memtable.end,

@@ -3,8 +3,9 @@
  * of tables. A view pins one such state, so that scans and checkpoints are of one instant while
  * flushes and compactions go on.
  */
-import type { Segment } from "./commit.ts";
+
 import type { Memtable } from "./memtable.ts";
+import type { Segment } from "./segment.ts";
 import type { TableSet } from "./table-set.ts";
 
 /** A state of the tree at one instant. Must be released. */

@@ -8,7 +8,7 @@ import type { Disk } from "./disk/disk.ts";
 import { EngineError, isEngineError } from "./errors.ts";
 import { currentName, tableName } from "./files.ts";
 import type { Replay } from "./log/replay.ts";
-import type { ManifestState } from "./manifest.ts";
+import type { ManifestState } from "./manifest-state.ts";
 import { settingsOf } from "./options.ts";
 import { findDatabase, replayNeeded } from "./recovery.ts";
 import { BlockCache } from "./table/block-cache.ts";
@@ -54,12 +54,7 @@ export async function verifyOn(disk: Disk, directory: string): Promise<VerifyRep
   return reportOf(problems, tables.length, entries, replay);
 }
 
-function verifyTable(
-  disk: Disk,
-  directory: string,
-  state: ManifestState,
-  meta: TableMeta,
-): number {
+function verifyTable(disk: Disk, directory: string, state: ManifestState, meta: TableMeta): number {
   const path = `${directory}/${tableName(meta.number)}`;
   const cache = new BlockCache(0);
   const table = Table.open({ disk, path, meta, hashSeed: state.hashSeed, cache });

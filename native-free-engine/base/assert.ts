@@ -3,7 +3,7 @@
  * never asserted on: those are errors with a code.
  */
 
-/** Throws when the claim is false. Kept on in production: a wrong answer costs more than a check. */
+/** Throws when the claim is false; also in production, where a wrong answer costs more. */
 export function assert(claim: boolean, because: string): asserts claim {
   if (!claim) throw new Error(`broken assertion: ${because}`);
 }

@@ -9,8 +9,9 @@ import { sharedPrefixBytes } from "../base/bytes.ts";
 import { keyBytesMax } from "../base/limits.ts";
 import { atEntry, type Cursor, kindTombstone, kindValue } from "../cursor.ts";
 import type { Disk } from "../disk/disk.ts";
+import { corruption, type EngineError } from "../errors.ts";
 import { pathIn, tableName } from "../files.ts";
-import { compareKeys, emptyPlace, isSameKey, type KeyPlace } from "../key-order.ts";
+import { compareKeys, emptyPlace, type KeyPlace } from "../key-order.ts";
 import { Merge } from "../merge.ts";
 import { RunCursor } from "../run-cursor.ts";
 import { BlockCache } from "../table/block-cache.ts";
@@ -28,11 +29,9 @@ export function* compact(disk: Disk, job: CompactionJob): Generator<void, JobRes
   const inputs = new Inputs(disk, job);
   const outputs = new Outputs(disk, job);
   try {
-    const counts = yield* mergeAll(job, inputs.merge, outputs);
+    const counts = yield* mergeAll(job, inputs.start(), outputs);
     const tables = outputs.finish();
     if (tables.length > 0) disk.syncDirectorySync(job.directory);
-    const expected = job.runs.flat().reduce((sum, table) => sum + table.entries, 0);
-    assert(counts.entriesIn === expected, "a compaction reads every entry of its inputs once");
     return {
       tables,
       ...counts,
@@ -60,7 +59,10 @@ function* mergeAll(
   for (; merge.state === atEntry; merge.next()) {
     const entry = merge.current;
     if (entriesIn++ % entriesPerStep === 0) yield;
-    const isNewKey = !isSameKey(entry, previous);
+    const order = entry.head - previous.head || compareKeys(entry, previous);
+    // Also of the first entry, whose comparison with nothing is not a number.
+    const isNewKey = order !== 0;
+    if (order < 0) throw damagedInputs(job, "entries are out of order");
     if (isNewKey) retention.startKey();
     previous.bytes = entry.bytes;
     previous.prefixAt = entry.prefixAt;
@@ -77,36 +79,61 @@ function* mergeAll(
     const stored = retention.storedSequence(sequence);
     outputs.add(entry, { isNewKey, isTombstone: verdict === "tombstone", stored });
   }
+  const expected = job.runs.flat().reduce((sum, table) => sum + table.entries, 0);
+  if (entriesIn !== expected) {
+    throw damagedInputs(job, `${entriesIn} entries were read where ${expected} were written`);
+  }
   return { entriesIn, entriesOut };
 }
 
-/** The input tables, open while the merge runs. */
+/** Damage that the merge sees, but not in which of its inputs. */
+function damagedInputs(job: CompactionJob, what: string): EngineError {
+  const names = job.runs.flat().map(({ number }) => tableName(number));
+  return corruption({ file: job.directory }, `${what} in one of ${names.join(", ")}`);
+}
+
+/** The input tables. Of each run one is open at a time: a run may have hundreds. */
 class Inputs {
-  readonly merge: Merge;
+  readonly #disk: Disk;
+  readonly #job: CompactionJob;
+  readonly #cache = new BlockCache(0);
   readonly #cursors: readonly RunCursor[];
-  readonly #open: Table[] = [];
+  /** The open table of each run. */
+  readonly #open: (Table | undefined)[];
 
   constructor(disk: Disk, job: CompactionJob) {
-    const cache = new BlockCache(0);
-    const { hashSeed } = job.shape;
+    this.#disk = disk;
+    this.#job = job;
     const skip = sharedByAll(job.runs.flat());
-    const openTable = (meta: TableMeta): Table => {
-      const path = pathIn(job.directory, tableName(meta.number));
-      const table = Table.open({ disk, path, meta, hashSeed, cache });
-      this.#open.push(table);
-      return table;
-    };
-    this.#cursors = job.runs.map((run) => {
-      const tables = run.map((meta) => ({ meta, table: () => openTable(meta) }));
+    this.#open = job.runs.map(() => undefined);
+    this.#cursors = job.runs.map((run, i) => {
+      const tables = run.map((meta) => ({ meta, table: () => this.#openNext(i, meta) }));
       return new RunCursor(tables, { skip, mayRead: () => true });
     });
-    this.merge = new Merge(this.#cursors);
-    this.merge.first();
+  }
+
+  /** Opens the first tables; call `close` also when this throws. */
+  start(): Merge {
+    const merge = new Merge(this.#cursors);
+    merge.first();
+    return merge;
   }
 
   close(): void {
     for (const cursor of this.#cursors) cursor.close();
-    for (const table of this.#open) table.release();
+    for (const table of this.#open) table?.release();
+    this.#open.fill(undefined);
+  }
+
+  /** The run's cursor has let go of the table before this one. */
+  #openNext(run: number, meta: TableMeta): Table {
+    this.#open[run]?.release();
+    this.#open[run] = undefined;
+    const path = pathIn(this.#job.directory, tableName(meta.number));
+    const { hashSeed } = this.#job.shape;
+    const table = Table.open({ disk: this.#disk, path, meta, hashSeed, cache: this.#cache });
+    this.#open[run] = table;
+    return table;
   }
 }
 

@@ -3,7 +3,6 @@
  * let go of when the last engine closes. Jobs cross as plain data, arenas and table tails as
  * SharedArrayBuffers. The pool never keeps a process alive that has nothing else to do.
  */
-import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Piscina } from "piscina";
@@ -95,9 +94,7 @@ function entryFile(): string {
   const built = import.meta.url.endsWith(".ts")
     ? new URL("../../dist/native-free-engine/compaction/thread-entry.js", import.meta.url)
     : new URL("./thread-entry.js", import.meta.url);
-  const file = fileURLToPath(built);
-  if (existsSync(file)) return file;
-  throw new EngineError("WORKER", `the worker file ${file} is missing; build the package first`);
+  return fileURLToPath(built);
 }
 
 /** Errors lose their class on the way out of a thread; code and place come along. */

@@ -7,14 +7,7 @@
  * up to which sequence everything was durable when it was written: that is what lets recovery
  * tell an unfinished tail from damage (replay.ts).
  */
-import {
-  readU16,
-  readU32,
-  readU64,
-  writeU16,
-  writeU32,
-  writeU64,
-} from "../base/bytes.ts";
+import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from "../base/bytes.ts";
 import { checksum, hash32, placeSeed } from "../base/hash.ts";
 
 export const formatVersion = 1;
@@ -129,7 +122,7 @@ export function sealRecord(
   writeU32(bytes, at, checksum(bytes, at + 4, covered, placeSeed(fileNumber, offset)));
 }
 
-/** Reads the record at `at` of a file whose bytes are `bytes[0, length)`. Offsets are the file's. */
+/** Reads the record at `at` of a file whose bytes are `bytes[0, length)`. */
 export function readRecord(
   bytes: Uint8Array,
   at: number,

@@ -1,7 +1,12 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { compare } from "../../native-free-engine/base/bytes.ts";
 import { hash32, loadHash } from "../../native-free-engine/base/hash.ts";
-import { atEntry, kindExpiring, kindTombstone, kindValue } from "../../native-free-engine/cursor.ts";
+import {
+  atEntry,
+  kindExpiring,
+  kindTombstone,
+  kindValue,
+} from "../../native-free-engine/cursor.ts";
 import { forEachOperation } from "../../native-free-engine/log/operation.ts";
 import { sealRecord, typeGroup } from "../../native-free-engine/log/record.ts";
 import { boundOf, Memtable } from "../../native-free-engine/memtable.ts";
