@@ -59,10 +59,10 @@ function* mergeAll(
   for (; merge.state === atEntry; merge.next()) {
     const entry = merge.current;
     if (entriesIn++ % entriesPerStep === 0) yield;
-    const order = entry.head - previous.head || compareKeys(entry, previous);
-    // Also of the first entry, whose comparison with nothing is not a number.
-    const isNewKey = order !== 0;
+    // The first key is new whatever it is: even an empty one.
+    const order = entriesIn === 1 ? 1 : entry.head - previous.head || compareKeys(entry, previous);
     if (order < 0) throw damagedInputs(job, "entries are out of order");
+    const isNewKey = order > 0;
     if (isNewKey) retention.startKey();
     previous.bytes = entry.bytes;
     previous.prefixAt = entry.prefixAt;
