@@ -115,6 +115,8 @@ export class Background {
     if (this.#flushing !== undefined || this.#stopping || this.#failure !== undefined) return;
     this.#flushing = this.#flushAll().finally(() => {
       this.#flushing = undefined;
+      // One may have been sealed between the last look and this moment.
+      if (this.#parts.tree.sealed.length > 0) this.flushSoon();
     });
   }
 
@@ -125,6 +127,8 @@ export class Background {
     this.#compacting = this.#compactAll().finally(() => {
       this.#compacting = undefined;
       this.#askIdle();
+      // A flush may have ended between the last look and this moment.
+      if (this.#nextPlan() !== undefined) this.compactSoon();
     });
   }
 

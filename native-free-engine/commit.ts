@@ -67,6 +67,7 @@ export class Commit {
   #syncedWrites = false;
   readonly #held: Held[] = [];
   #heldSince = 0;
+  #releasing = false;
   #delayMs = 0;
   #failure: EngineError | undefined;
   /** Bytes of operations taken since opening. */
@@ -136,17 +137,18 @@ export class Commit {
 
   /** Room was made: lets waiting writes go on, in their order. */
   roomMade(): void {
-    let released = 0;
-    for (const { writes, bytes, sync, deferred } of this.#held) {
+    // Making room writes a group, which makes room: the loop below then just goes on.
+    if (this.#releasing || this.#held.length === 0) return;
+    this.#releasing = true;
+    for (let first = this.#held[0]; first !== undefined; first = this.#held[0]) {
+      const { writes, bytes, sync, deferred } = first;
       if (this.#failure === undefined && !this.#hasRoom(bytes)) break;
-      released += 1;
+      this.#held.shift();
       if (this.#failure !== undefined) deferred.reject(this.#failure);
       else this.#append(writes, sync).then(deferred.resolve, deferred.reject);
     }
-    this.#held.splice(0, released);
-    if (released > 0 && this.#held.length === 0) {
-      this.#steps.stalled(this.#clock.elapsed() - this.#heldSince);
-    }
+    this.#releasing = false;
+    if (this.#held.length === 0) this.#steps.stalled(this.#clock.elapsed() - this.#heldSince);
   }
 
   /** Resolves when every write taken so far is in the log. Never rejects. */
@@ -290,6 +292,7 @@ export class Commit {
     }
     if (group.plain !== undefined) this.#settle(group.plain, end - group.at, group.operations);
     if (this.#group !== undefined) this.#join();
+    this.roomMade();
   }
 
   #writeFailed(group: Group, error: EngineError): void {

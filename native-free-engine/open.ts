@@ -24,14 +24,18 @@ export async function openOn(
   options: EngineOptions,
   context: OpenContext,
 ): Promise<LsmEngine> {
-  if (typeof directory !== "string" || directory === "") {
-    throw new TypeError("location must be the path of a directory");
+  try {
+    if (typeof directory !== "string" || directory === "") {
+      throw new TypeError("location must be the path of a directory");
+    }
+    const settings = settingsOf(options, context, context.tuning);
+    await loadHash();
+    const open = settings.readOnly ? openToRead : openToWrite;
+    return await open(world, directory, settings, context);
+  } catch (error) {
+    await world.workers.close();
+    throw typeof directory === "string" ? wrapped(error, directory) : error;
   }
-  const settings = settingsOf(options, context, context.tuning);
-  await loadHash();
-  return settings.readOnly
-    ? openToRead(world, directory, settings, context)
-    : openToWrite(world, directory, settings, context);
 }
 
 async function openToWrite(
@@ -52,8 +56,7 @@ async function openToWrite(
     return new LsmEngine(assemble(world, { directory, settings }, recovered, lock));
   } catch (error) {
     await lock.release();
-    await world.workers.close();
-    throw wrapped(error, directory);
+    throw error;
   }
 }
 
@@ -78,7 +81,7 @@ async function openToRead(
     } catch (error) {
       const fatal =
         isEngineError(error, "DATABASE_MISSING") || isEngineError(error, "FORMAT_TOO_NEW");
-      if (fatal || tries === readOnlyTriesMax) throw wrapped(error, directory);
+      if (fatal || tries === readOnlyTriesMax) throw error;
       await world.clock.sleep(readOnlyWaitMs);
     }
   }

@@ -11,6 +11,7 @@ import { fileHeaderBytes, recordHeaderBytes } from "./log/record.ts";
 import { Memtable } from "./memtable.ts";
 import type { Settings } from "./options.ts";
 import type { Segment } from "./segment.ts";
+import type { OpenTables } from "./table-set.ts";
 import type { Tree } from "./tree.ts";
 
 /** What a record costs beyond its operations, with room for a seal. */
@@ -22,6 +23,7 @@ export interface SegmentParts {
   readonly settings: Settings;
   readonly hashSeed: number;
   readonly tree: Tree;
+  readonly files: OpenTables;
   readonly takeNumber: () => number;
   readonly background: () => Background;
   readonly commit: () => Commit;
@@ -112,12 +114,11 @@ export class Segments implements CommitSteps {
 
   /** The flush of the oldest sealed segment is in the manifest: its log is not needed. */
   flushed(segment: Segment): void {
-    const { disk, directory, tree } = this.#parts;
+    const { files, tree } = this.#parts;
     const newer = tree.sealed.at(-1) ?? tree.active;
     this.markDurable(newer.memtable.firstSequence);
     segment.log.close();
-    // The next open removes what could not be removed now.
-    disk.remove(`${directory}/${segment.log.name}`).catch(() => {});
+    files.removeSoon(segment.log.name);
   }
 
   #next(before: Segment, bytes: number): Segment {

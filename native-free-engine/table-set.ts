@@ -7,7 +7,7 @@ import { compare } from "./base/bytes.ts";
 import { openTablesMax } from "./base/limits.ts";
 import type { Disk } from "./disk/disk.ts";
 import type { ReadPace } from "./disk/read-pace.ts";
-import { tableName } from "./files.ts";
+import { pathIn, tableName } from "./files.ts";
 import type { BlockCache } from "./table/block-cache.ts";
 import { KeyIndex } from "./table/key-index.ts";
 import type { BuiltTable, TableMeta } from "./table/meta.ts";
@@ -101,10 +101,14 @@ export class OpenTables {
 
   discard(handle: TableHandle): void {
     this.#close(handle);
-    if (!this.removesObsolete) return;
-    const file = tableName(handle.meta.number);
-    const removal = this.#context.disk
-      .remove(`${this.#context.directory}/${file}`)
+    if (this.removesObsolete) this.removeSoon(tableName(handle.meta.number));
+  }
+
+  /** Removes a file of the database that nothing refers to any more. */
+  removeSoon(file: string): void {
+    const { disk, directory } = this.#context;
+    const removal = disk
+      .remove(pathIn(directory, file))
       // The next open removes what could not be removed now.
       .catch(() => {})
       .finally(() => this.#removals.delete(removal));
