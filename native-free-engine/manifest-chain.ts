@@ -13,6 +13,7 @@ import type { Edit } from "./version.ts";
 export class ManifestChain {
   readonly #disk: Disk;
   readonly #directory: string;
+  readonly #rollBytes: number;
   readonly #takeNumber: () => number;
   readonly #state: () => ManifestState;
   #current: ManifestWriter;
@@ -22,6 +23,7 @@ export class ManifestChain {
     parts: {
       readonly disk: Disk;
       readonly directory: string;
+      readonly rollBytes: number;
       readonly takeNumber: () => number;
       /** The state without the edit that comes next. */
       readonly state: () => ManifestState;
@@ -30,6 +32,7 @@ export class ManifestChain {
     this.#current = first;
     this.#disk = parts.disk;
     this.#directory = parts.directory;
+    this.#rollBytes = parts.rollBytes;
     this.#takeNumber = parts.takeNumber;
     this.#state = parts.state;
   }
@@ -41,8 +44,13 @@ export class ManifestChain {
 
   /** Durable when it resolves. One at a time. */
   async append(edit: Edit): Promise<void> {
-    if (this.#current.shouldRoll) await this.#roll();
+    if (this.#current.outgrows(this.#rollBytes)) await this.#roll();
     await this.#current.append(edit);
+  }
+
+  /** Makes all proof of what is in the manifest durable, and closes it: a clean shutdown. */
+  finish(): Promise<void> {
+    return this.#current.finish();
   }
 
   close(): void {

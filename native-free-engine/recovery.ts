@@ -88,7 +88,7 @@ export function findDatabase(disk: Disk, directory: string, settings: Settings):
     case "tooNew":
       throw new EngineError(
         "FORMAT_TOO_NEW",
-        `${manifestName(current.number)} has format version ${found.version}; upgrade Everwrite`,
+        `${manifestName(current.number)} ${found.what}; upgrade Everwrite`,
       );
     default:
       return unreachable(found);

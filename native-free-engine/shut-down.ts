@@ -34,7 +34,10 @@ export async function shutDown(
     while (commit.hasHeldWrites && background.failure === undefined) await background.flushed();
     await commit.settled();
     await background.stop();
-    if (held.manifest !== undefined && commit.failure === undefined) await sealLogs(parts);
+    if (held.manifest !== undefined && commit.failure === undefined) {
+      await sealLogs(parts);
+      await held.manifest.finish();
+    }
   } finally {
     await background.stop();
     files.removesObsolete = false;
