@@ -39,8 +39,6 @@ export type ManifestFound =
   | { readonly kind: "damaged"; readonly place: Place; readonly what: string }
   | { readonly kind: "tooNew"; readonly what: string };
 
-/** A manifest is rolled when it is longer than this and than five times its first record. */
-const rollBytes = 1 << 20;
 /** What a disk loses at least when it loses anything. */
 const sectorBytes = 512;
 const openingBrace = 0x7b;
@@ -107,8 +105,9 @@ export class ManifestWriter {
     return this.#bytes;
   }
 
-  get shouldRoll(): boolean {
-    return this.#bytes > Math.max(rollBytes, 5 * this.#snapshotBytes);
+  /** Whether it is longer than that, and than five times its first record. */
+  outgrows(bytes: number): boolean {
+    return this.#bytes > Math.max(bytes, 5 * this.#snapshotBytes);
   }
 
   /** Durable when it resolves. A failure is final: later appends reject with the same error. */

@@ -29,6 +29,8 @@ export interface Tuning {
   readonly idleMs: number;
   /** Below this much free space on the disk, writes are refused. */
   readonly reserveBytes: number;
+  /** A manifest that is longer than this may be replaced by a fresh one. */
+  readonly manifestRollBytes: number;
 }
 
 const defaultMemtableBytes = 16 << 20;
@@ -48,6 +50,7 @@ export function defaultTuning(memtableBytes: number): Tuning {
     sealedMax: 2,
     idleMs: 100,
     reserveBytes: Math.min(64 << 20, 4 * memtableBytes),
+    manifestRollBytes: 1 << 20,
   };
 }
 

@@ -80,6 +80,7 @@ export function assemble(
       : new ManifestChain(recovered.manifest, {
           disk,
           directory,
+          rollBytes: settings.tuning.manifestRollBytes,
           takeNumber,
           state: () => manifestState(state),
         });

@@ -33,6 +33,8 @@ export interface MemoryDiskOptions {
   readonly capacityBytes?: number;
   /** Keep the names of all operations in `journal`. */
   readonly journal?: boolean;
+  /** Called before each operation is counted: one run can yield the crashes of all moments. */
+  readonly watch?: (() => void) | undefined;
   /** When asynchronous calls do their work. Default: in the next microtask. */
   readonly schedule?: Schedule;
 }
@@ -63,7 +65,7 @@ export class MemoryDisk implements Disk {
     this.#options = options;
     this.capacityBytes = options.capacityBytes ?? Number.POSITIVE_INFINITY;
     this.#schedule = options.schedule ?? nextMicrotask;
-    this.#faults = new MemoryFaults(options.journal ?? false);
+    this.#faults = new MemoryFaults(options.journal ?? false, options.watch);
   }
 
   /** Writes, syncs and changes of names so far. */
@@ -279,7 +281,7 @@ export class MemoryDisk implements Disk {
   }
 
   #successor(): MemoryDisk {
-    return new MemoryDisk({ ...this.#options, capacityBytes: this.capacityBytes });
+    return new MemoryDisk({ ...this.#options, watch: undefined, capacityBytes: this.capacityBytes });
   }
 
   #create(path: string): Inode {

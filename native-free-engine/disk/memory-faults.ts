@@ -49,6 +49,7 @@ export class MemoryFaults {
   reads = 0;
   readonly journal: string[] = [];
   readonly #keepsJournal: boolean;
+  readonly #watch: (() => void) | undefined;
   readonly #plans = new Map<number, Plan>();
   readonly #readPlans = new Map<number, ReadFault>();
   #crashedAt: string | undefined;
@@ -58,8 +59,9 @@ export class MemoryFaults {
   /** A write was cut short for want of space; the next one gets none at all. */
   #isNextFull = false;
 
-  constructor(keepsJournal: boolean) {
+  constructor(keepsJournal: boolean, watch: (() => void) | undefined) {
     this.#keepsJournal = keepsJournal;
+    this.#watch = watch;
   }
 
   get hasCrashed(): boolean {
@@ -150,6 +152,7 @@ export class MemoryFaults {
 
   #count(verb: Verb, detail: string): Plan | undefined {
     this.assertPowered();
+    this.#watch?.();
     this.operations += 1;
     if (this.#keepsJournal) this.journal.push(`${verb} ${detail}`);
     return this.#plans.get(this.operations);
