@@ -6,9 +6,12 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import type { Piscina } from "piscina";
-import { type EngineCode, EngineError, engineCodes, type Place } from "../errors.ts";
+import { assert } from "../base/assert.ts";
+import { EngineError } from "../errors.ts";
 import type { Job, JobResult } from "./job.ts";
-import type { Task } from "./thread-entry.ts";
+import { lookMs, StallGuard } from "./stall-guard.ts";
+import type { Reply, Task } from "./thread-entry.ts";
+import { restoreError } from "./thread-failure.ts";
 import type { Workers } from "./workers.ts";
 
 /** One engine's flush and one compaction of it may run in each thread. */
@@ -23,7 +26,13 @@ const pingMs = 20_000;
 /** Threads stay this long without work: starting one costs some 60 ms. */
 const idleMs = 5_000;
 
-let pool: Promise<Piscina> | undefined;
+interface Pool {
+  readonly threads: Piscina;
+  readonly guard: StallGuard;
+  readonly close: () => Promise<void>;
+}
+
+let pool: Promise<Pool> | undefined;
 let users = 0;
 
 /** A handle for one engine. */
@@ -32,18 +41,13 @@ export function threadWorkers(): Workers {
   users += 1;
   return {
     prepare(): void {
-      pool ??= startPool();
+      if (!open) return;
       // Its failure is the rejection of the job that comes.
-      pool.catch(() => {});
+      sharedPool().catch(() => {});
     },
     async run(job: Job): Promise<JobResult> {
-      pool ??= startPool();
-      const started = pool;
-      try {
-        return (await (await started).run(job satisfies Task)) as JobResult;
-      } catch (error) {
-        throw asEngineError(error);
-      }
+      assert(open, "a closed handle runs no jobs");
+      return runIn(await sharedPool(), job);
     },
     async close(): Promise<void> {
       if (!open) return;
@@ -52,16 +56,45 @@ export function threadWorkers(): Workers {
       if (users > 0 || pool === undefined) return;
       const last = pool;
       pool = undefined;
-      // A pool that never started has nothing to destroy; its failure was some job's rejection.
-      await last.then((threads) => threads.destroy()).catch(() => {});
+      // A pool that never started has nothing to close; its failure was some job's rejection.
+      await last.then((ended) => ended.close()).catch(() => {});
     },
   };
 }
 
-async function startPool(): Promise<Piscina> {
+function sharedPool(): Promise<Pool> {
+  if (pool !== undefined) return pool;
+  const started = startPool();
+  pool = started;
+  // The next job tries again, unless another pool has taken its place.
+  started.catch(() => forget(started));
+  return started;
+}
+
+function forget(started: Promise<Pool>): void {
+  if (pool === started) pool = undefined;
+}
+
+async function runIn({ threads, guard }: Pool, job: Job): Promise<JobResult> {
+  guard.begin();
+  let reply: Reply;
+  try {
+    reply = await threads.run({ kind: "job", job, beat: guard.beat } satisfies Task);
+  } catch (cause) {
+    throw threadError(guard.hasGivenUp ? new Error("no job went on for minutes") : cause);
+  } finally {
+    guard.end();
+  }
+  if (reply.kind === "failed") throw restoreError(reply.failure);
+  assert(reply.kind === "done", "a job is answered with its result");
+  return reply.result;
+}
+
+async function startPool(): Promise<Pool> {
   const { Piscina } = await import("piscina");
   const threads = new Piscina({
     filename: entryFile(),
+    name: "runTask" satisfies keyof typeof import("./thread-entry.ts"),
     minThreads: 1,
     maxThreads: threadsMax,
     idleTimeout: idleMs,
@@ -71,22 +104,42 @@ async function startPool(): Promise<Piscina> {
   });
   // What kills a thread also rejects its task; without a listener it would end the process too.
   threads.on("error", () => {});
+  try {
+    await ping(threads);
+  } catch (cause) {
+    await threads.destroy().catch(() => {});
+    throw threadError(cause);
+  }
+  return guarded(threads);
+}
+
+async function ping(threads: Piscina): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new EngineError("WORKER", `no worker thread answered within ${pingMs} ms`));
-    }, pingMs);
+    timer = setTimeout(() => reject(new Error(`no answer within ${pingMs} ms`)), pingMs);
   });
   try {
     await Promise.race([threads.run({ kind: "ping" } satisfies Task), late]);
-    return threads;
-  } catch (error) {
-    pool = undefined;
-    await threads.destroy().catch(() => {});
-    throw asEngineError(error);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Watches over the jobs. Giving up a pool rejects what it was running; others start anew. */
+function guarded(threads: Piscina): Pool {
+  const guard = new StallGuard();
+  const close = async (): Promise<void> => {
+    clearInterval(looks);
+    await threads.destroy();
+  };
+  const looks = setInterval(() => {
+    if (!guard.look()) return;
+    pool = undefined;
+    // Not waited for: a thread that hangs in the operating system may never end.
+    close().catch(() => {});
+  }, lookMs);
+  looks.unref();
+  return { threads, guard, close };
 }
 
 /** Threads load JavaScript: run from TypeScript sources, the built file stands in dist. */
@@ -97,19 +150,8 @@ function entryFile(): string {
   return fileURLToPath(built);
 }
 
-/** Errors lose their class on the way out of a thread; code and place come along. */
-function asEngineError(error: unknown): unknown {
-  if (error instanceof EngineError) return error;
-  if (!(error instanceof Error)) return error;
-  const { code, place } = error as Error & { code?: unknown; place?: Place };
-  if (typeof code === "string" && code in engineCodes) {
-    const known = code as EngineCode;
-    if (known === "CORRUPTION" && place !== undefined) {
-      return new EngineError(known, error.message, { cause: error, place });
-    }
-    return new EngineError(known, error.message, { cause: error });
-  }
-  // System errors keep their code: who runs the job tells a full disk from a broken one by it.
-  if (typeof code === "string" && code.startsWith("E") && !code.startsWith("ERR_")) return error;
-  return new EngineError("WORKER", `a worker thread failed: ${error.message}`, { cause: error });
+/** What goes wrong with a thread, as opposed to within a job. */
+function threadError(cause: unknown): EngineError {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  return new EngineError("WORKER", `a worker thread failed: ${said}`, { cause });
 }

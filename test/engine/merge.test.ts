@@ -158,7 +158,7 @@ for (const reverse of [false, true]) {
       }
     });
 
-    test("seeks to any key, before, between and behind others, and goes on from there", async () => {
+    test("seeks to any key, before, between and behind others, and goes on", async () => {
       for (const start of seeds) {
         const { walk, shown, random, prefix } = scene(start);
         for (let i = 0; i < 12; i++) {
