@@ -1,0 +1,67 @@
+/** get, put and del: one entry at a time. */
+import { decodeArgument, encodingOf, show } from "../bytes.ts";
+import { entryObject } from "../entry-lines.ts";
+import { CommandError, exits, usage } from "../exit.ts";
+import { readAll } from "../files.ts";
+import { type Invocation, withDatabase } from "../invocation.ts";
+import { parseDuration } from "../units.ts";
+
+export async function get(invocation: Invocation): Promise<number> {
+  const { output, options } = invocation;
+  const encoding = encodingOf(options);
+  const key = keyOf(invocation);
+  const value = await withDatabase(invocation, "read", (engine) => engine.get(key));
+  if (value === undefined) {
+    throw new CommandError("NOT_FOUND", `not found: ${show(key)}`, { exit: exits.missing });
+  }
+  if (output.json) {
+    await output.result(entryObject(key, value, encoding), "");
+  } else {
+    await output.write(value);
+    // A prompt must not stand behind the value; a file must hold nothing but the value.
+    if (output.isTerminal) await output.write("\n");
+  }
+  return exits.ok;
+}
+
+export async function put(invocation: Invocation): Promise<number> {
+  const { options, output } = invocation;
+  const key = keyOf(invocation);
+  const ttlMs = typeof options["ttl"] === "string" ? parseDuration(options["ttl"]) : undefined;
+  const value = await valueFrom(invocation);
+  const sync = options["sync"] === true ? true : undefined;
+  await withDatabase(invocation, "create", (engine) => engine.put(key, value, { ttlMs, sync }));
+  await output.result({ put: true, keyBytes: key.length, valueBytes: value.length }, "");
+  return exits.ok;
+}
+
+export async function del(invocation: Invocation): Promise<number> {
+  const { options, output } = invocation;
+  const key = keyOf(invocation);
+  const sync = options["sync"] === true ? true : undefined;
+  await withDatabase(invocation, "write", (engine) => engine.delete(key, { sync }));
+  await output.result({ deleted: true, keyBytes: key.length }, "");
+  return exits.ok;
+}
+
+function keyOf({ args, options }: Invocation): Uint8Array {
+  return decodeArgument(args[0] ?? "", encodingOf(options), "key");
+}
+
+/** From the argument, or raw from a file or standard input. */
+async function valueFrom({ args, options }: Invocation): Promise<Uint8Array> {
+  const { valueBytesMax } = await import("../../native-free-engine/index.ts");
+  const argument = args[1];
+  const file = options["file"];
+  if (typeof file === "string") {
+    if (argument !== undefined) throw usage("give either VALUE or --file, not both");
+    return readAll(file, valueBytesMax);
+  }
+  if (argument !== undefined && argument !== "-") {
+    return decodeArgument(argument, encodingOf(options), "value");
+  }
+  if (argument === undefined && process.stdin.isTTY) {
+    throw usage("which value?", "give VALUE, --file F, or - to read standard input");
+  }
+  return readAll("-", valueBytesMax);
+}

@@ -1,0 +1,130 @@
+/** scan and export: entries in the order of their keys' bytes. */
+import type { Pair, ScanOptions } from "../../native-free-engine/index.ts";
+import { decodeArgument, type Encoding, encode, encodingOf, show } from "../bytes.ts";
+import { type Format, formatEntry } from "../entry-lines.ts";
+import { exits, usage } from "../exit.ts";
+import { type Invocation, withDatabase } from "../invocation.ts";
+import { createProgress } from "../progress.ts";
+import { plural, rate } from "../units.ts";
+
+const pairsAtOnce = 1000;
+const chunkCharacters = 64 << 10;
+
+/** For people, one entry a line with what is unprintable escaped; with --json, for programs. */
+export async function scan(invocation: Invocation): Promise<number> {
+  const { options, output } = invocation;
+  const encoding = encodingOf(options);
+  if (options["count"] === true) return countEntries(invocation);
+  const keysOnly = options["keysOnly"] === true;
+  const format = (key: Uint8Array, value: Uint8Array): string => {
+    const shown = keysOnly ? undefined : value;
+    if (output.json) return formatEntry(key, shown, { format: "ndjson", encoding });
+    const second = shown === undefined ? "" : `\t${inEncoding(shown, encoding)}`;
+    return `${inEncoding(key, encoding)}${second}\n`;
+  };
+  await printAll(invocation, { ...rangeOf(options), values: !keysOnly }, format);
+  return exits.ok;
+}
+
+/** What `import` reads back, to the byte. */
+export async function exportEntries(invocation: Invocation): Promise<number> {
+  const { options, output } = invocation;
+  const form = { format: formatOf(options), encoding: encodingOf(options) };
+  const started = performance.now();
+  const progress = createProgress(output);
+  let done = 0;
+  await printAll(invocation, rangeOf(options), (key, value) => {
+    done += 1;
+    if (done % pairsAtOnce === 0 && !output.isTerminal) {
+      const ms = performance.now() - started;
+      progress.update(() => `exported ${plural(done, "entry", "entries")}, ${rate(done, ms)}`);
+    }
+    return formatEntry(key, value, form);
+  });
+  progress.finish();
+  return exits.ok;
+}
+
+export function formatOf(options: Invocation["options"]): Format {
+  const { format = "ndjson" } = options;
+  if (format === "ndjson" || format === "tsv") return format;
+  throw usage(`--format is ndjson or tsv, got ${String(format)}`);
+}
+
+/** --prefix, or --gte and --lt; also for `compact`. */
+export function rangeOf(options: Invocation["options"]): ScanOptions {
+  const encoding = encodingOf(options);
+  const bound = (name: string): Uint8Array | undefined => {
+    const text = options[name];
+    return typeof text === "string" ? decodeArgument(text, encoding, `--${name}`) : undefined;
+  };
+  const prefix = bound("prefix");
+  const limits = { reverse: options["reverse"] === true, limit: limitOf(options["limit"]) };
+  const gte = bound("gte");
+  const lt = bound("lt");
+  if (prefix === undefined) return { ...limits, gte, lt };
+  if (gte !== undefined || lt !== undefined) throw usage("--prefix excludes --gte and --lt");
+  return { ...limits, gte: prefix, lt: afterPrefix(prefix) };
+}
+
+async function countEntries(invocation: Invocation): Promise<number> {
+  const { options, output } = invocation;
+  const count = await withDatabase(invocation, "read", async (engine) => {
+    const found = engine.scan({ ...rangeOf(options), values: false });
+    let total = 0;
+    for (;;) {
+      const pairs = await found.nextMany(pairsAtOnce);
+      if (pairs.length === 0) break;
+      total += pairs.length;
+    }
+    await found.close();
+    return total;
+  });
+  await output.result({ count }, `${count}\n`);
+  return exits.ok;
+}
+
+async function printAll(
+  invocation: Invocation,
+  options: ScanOptions,
+  format: (key: Uint8Array, value: Uint8Array) => string,
+): Promise<void> {
+  const { output } = invocation;
+  await withDatabase(invocation, "read", async (engine) => {
+    const found = engine.scan(options);
+    let text = "";
+    while (!output.isClosed) {
+      const pairs: Pair[] = await found.nextMany(pairsAtOnce);
+      if (pairs.length === 0) break;
+      for (const [key, value] of pairs) {
+        text += format(key, value);
+        if (text.length < chunkCharacters) continue;
+        await output.write(text);
+        text = "";
+      }
+    }
+    await found.close();
+    if (text !== "") await output.write(text);
+  });
+}
+
+function inEncoding(bytes: Uint8Array, encoding: Encoding): string {
+  return encoding === "text" ? show(bytes) : encode(bytes, encoding);
+}
+
+function limitOf(text: unknown): number | undefined {
+  if (text === undefined) return undefined;
+  const limit = Number(text);
+  if (/^\d+$/.test(String(text)) && Number.isSafeInteger(limit)) return limit;
+  throw usage(`--limit is a whole number, got ${String(text)}`);
+}
+
+/** The first key behind all that begin so; none when the prefix is all 0xff. */
+function afterPrefix(prefix: Uint8Array): Uint8Array | undefined {
+  let length = prefix.length;
+  while (length > 0 && prefix[length - 1] === 0xff) length -= 1;
+  if (length === 0) return undefined;
+  const after = prefix.slice(0, length);
+  after[length - 1]! += 1;
+  return after;
+}

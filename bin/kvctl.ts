@@ -1,0 +1,135 @@
+#!/usr/bin/env node
+/**
+ * kvctl: the command line. This file turns the table of commands into a commander program, runs
+ * the one that was asked for, and ends with its exit code (exit.ts). Data goes to stdout, messages
+ * to stderr; an interrupt ends with 130.
+ */
+import { Command, CommanderError, Option } from "commander";
+import { type CommandSpec, commands } from "./commands.ts";
+import { describeFailure, exits, usage } from "./exit.ts";
+import { readText } from "./files.ts";
+import type { Invocation, Run } from "./invocation.ts";
+import { createOutput, type Output } from "./output.ts";
+
+async function main(argv: readonly string[]): Promise<void> {
+  // Needed before commander has looked at the options: it may have to print what is wrong with them.
+  const output = createOutput({ json: argv.includes("--json") });
+  try {
+    if (argv[0] === "--version" || argv[0] === "-V") await printVersion(output);
+    else await makeProgram(output).parseAsync(argv, { from: "user" });
+  } catch (error) {
+    await finishFailed(error, output);
+  }
+}
+
+function makeProgram(output: Output): Command {
+  const program = new Command("kvctl")
+    .description("Everwrite on the command line: an embedded database in a directory")
+    .usage("--db DIR <command> [arguments]")
+    .addOption(new Option("--db <dir>", "the directory of the database").env("KVCTL_DB"))
+    .option("--json", "print results, messages of failure included, as JSON")
+    .option("-V, --version", "print the version")
+    .helpOption("-h, --help", "explain a command, with examples")
+    .addHelpText("after", exitCodesText)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void output.write(text),
+      writeErr: (text) => output.note(text.trimEnd()),
+      // With --json even a usage error is JSON, printed where all failures are.
+      outputError: () => {},
+    });
+  for (const spec of commands) addCommand(program, spec, output);
+  return program;
+}
+
+function addCommand(program: Command, spec: CommandSpec, output: Output): void {
+  const command = program
+    .command(spec.name)
+    .description(spec.summary)
+    .copyInheritedSettings(program);
+  for (const [form, meaning] of spec.arguments ?? []) command.argument(form, meaning);
+  for (const [flags, meaning] of spec.options ?? []) command.option(flags, meaning);
+  command.addHelpText(
+    "after",
+    `\nExamples:\n${spec.examples.map((line) => `  ${line}\n`).join("")}`,
+  );
+  command.action(async () => {
+    const { db, ...options } = command.optsWithGlobals();
+    // Not process.exit, which could cut short what is still on its way into a pipe.
+    process.exitCode = await run(await spec.load(), { db, options, args: command.args, output });
+  });
+}
+
+interface Request {
+  readonly db: unknown;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly args: readonly string[];
+  readonly output: Output;
+}
+
+async function run(command: Run, { db, options, args, output }: Request): Promise<number> {
+  let stop: (() => void) | undefined;
+  const invocation: Invocation = {
+    db: typeof db === "string" ? db : undefined,
+    args,
+    options,
+    output,
+    onInterrupt: (listener) => {
+      stop = listener;
+    },
+  };
+  // The engine is made to be killed at any moment, so most commands need no farewell.
+  const interrupt = (): void => {
+    if (stop === undefined) process.exit(exits.interrupted);
+    stop();
+    stop = undefined;
+  };
+  process.on("SIGINT", interrupt);
+  try {
+    return await command(invocation);
+  } finally {
+    process.off("SIGINT", interrupt);
+  }
+}
+
+async function finishFailed(error: unknown, output: Output): Promise<void> {
+  // Help was asked for, and is printed by now.
+  if (error instanceof CommanderError && error.exitCode === 0) return;
+  if (error instanceof CommanderError && error.code === "commander.help") {
+    // No command: help was printed to stderr instead.
+    process.exitCode = exits.usage;
+    return;
+  }
+  const isEngines = error instanceof Error && error.name === "EngineError";
+  const exitByCode = isEngines ? (await import("../native-free-engine/index.ts")).engineCodes : {};
+  const failure = describeFailure(fromCommander(error), exitByCode);
+  output.fail(failure);
+  if (process.env["KVCTL_DEBUG"] && error instanceof Error) output.note(error.stack ?? "");
+  process.exitCode = failure.exit;
+}
+
+/** "error: unknown option '--lmit'" and the like are mistakes in usage. */
+function fromCommander(error: unknown): unknown {
+  if (!(error instanceof CommanderError)) return error;
+  const said = error.message.replace(/^error: /, "").replace(/\n\(Did (.*)\)$/s, "; did $1");
+  return usage(said, "kvctl COMMAND --help shows examples");
+}
+
+async function printVersion(output: Output): Promise<void> {
+  const path = new URL("../../package.json", import.meta.url);
+  const { version } = JSON.parse(await readText(path)) as { version: string };
+  await output.result({ version }, `${version}\n`);
+}
+
+const exitCodesText = `
+Exit codes: 0 ok, 1 damage or failure, 2 usage, 3 not found, 6 disk full, 9 done in part,
+130 interrupted. Data goes to stdout, messages to stderr.
+
+Examples:
+  kvctl --db data put greeting hello
+  kvctl --db data get greeting
+  kvctl --db data import cities.ndjson
+`;
+
+void main(process.argv.slice(2));

@@ -1,0 +1,93 @@
+/**
+ * Everything kvctl prints: data on stdout, messages on stderr. Nothing else writes to either. A
+ * reader that goes away (`| head`) is no error: `isClosed` turns true, and what is printed after
+ * that goes nowhere.
+ */
+import type { Failure } from "./exit.ts";
+
+export interface Output {
+  /** Asked for JSON. */
+  readonly json: boolean;
+  /** stdout is a terminal, so a person reads it. */
+  readonly isTerminal: boolean;
+  /** Messages may be redrawn in place. */
+  readonly canRedraw: boolean;
+  readonly hasColor: boolean;
+  /** Nobody reads stdout any more: a loop that prints may stop. */
+  readonly isClosed: boolean;
+  /** Data. Resolves when more may come; rejects when the data cannot be written. */
+  write(data: string | Uint8Array): Promise<void>;
+  /** The outcome of a command: one line of JSON, or the text for people. */
+  result(value: unknown, text: string): Promise<void>;
+  /** A message: one line on stderr. */
+  note(text: string): void;
+  /** A message that replaces the one before it; an empty one removes it. */
+  redraw(text: string): void;
+  fail(failure: Failure): void;
+}
+
+export interface OutputOptions {
+  readonly json: boolean;
+}
+
+export function createOutput({ json }: OutputOptions): Output {
+  const { stdout, stderr } = process;
+  const state = { isClosed: false, failure: undefined as Error | undefined };
+  stdout.on("error", (error: NodeJS.ErrnoException) => {
+    state.isClosed = true;
+    if (error.code !== "EPIPE") state.failure = error;
+  });
+  // A message that nobody can read is lost; the exit code still tells.
+  stderr.on("error", () => {});
+  const write = (data: string | Uint8Array): Promise<void> => {
+    if (state.failure !== undefined) return Promise.reject(state.failure);
+    if (state.isClosed || stdout.write(data)) return Promise.resolve();
+    return drained(stdout, state);
+  };
+  const canRedraw = stderr.isTTY === true && process.env["TERM"] !== "dumb";
+  return {
+    json,
+    isTerminal: stdout.isTTY === true,
+    canRedraw,
+    hasColor: stdout.isTTY === true && !process.env["NO_COLOR"] && process.env["TERM"] !== "dumb",
+    get isClosed() {
+      return state.isClosed;
+    },
+    write,
+    result: (value, text) => {
+      const data = json ? `${JSON.stringify(value)}\n` : text;
+      return data === "" ? Promise.resolve() : write(data);
+    },
+    note: (text) => void stderr.write(`${text}\n`),
+    redraw: (text) => {
+      if (canRedraw) stderr.write(`\r${text}\u001b[K`);
+    },
+    fail: (failure) => {
+      const { exit: _, ...said } = failure;
+      if (json) stderr.write(`${JSON.stringify({ error: said })}\n`);
+      else stderr.write(`${inWords(failure)}\n`);
+    },
+  };
+}
+
+/** Resolves when stdout takes more, or never will. */
+function drained(
+  stdout: NodeJS.WriteStream,
+  state: { readonly failure: Error | undefined },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const done = (): void => {
+      stdout.off("drain", done).off("error", done).off("close", done);
+      if (state.failure === undefined) resolve();
+      else reject(state.failure);
+    };
+    stdout.on("drain", done).on("error", done).on("close", done);
+  });
+}
+
+function inWords({ message, code, hint, applied }: Failure): string {
+  const lines = [`kvctl: ${message} (${code})`];
+  if (applied === "maybe") lines.push("It may have taken effect: read before trying again.");
+  if (hint !== undefined) lines.push(`hint: ${hint}`);
+  return lines.join("\n");
+}
