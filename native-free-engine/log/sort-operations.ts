@@ -9,6 +9,8 @@ import { compareBytes, sharedPrefixBytes } from "../base/bytes.ts";
 import { keyLengthMask, keyOffset } from "./operation.ts";
 
 const indexBits = 24;
+/** Up to so many ties are sorted by insertion, without calls through a comparator. */
+const insertionMax = 16;
 const indexMask = (1 << indexBits) - 1;
 
 /** The same bytes as 32-bit words, for reading operation headers. */
@@ -125,8 +127,30 @@ function orderTies(
   for (let start = 0; start < count; ) {
     let end = start + 1;
     while (end < count && samePacked(packed, start, end)) end++;
-    if (end - start > 1) sorted.subarray(start, end).sort(order);
+    if (end - start > insertionMax) sorted.subarray(start, end).sort(order);
+    else if (end - start > 1) insertionSort(arena, words, sorted, start, end);
     start = end;
+  }
+}
+
+/** Ties are mostly short: keys that differ in their last digit, or versions of one key. */
+function insertionSort(
+  arena: Uint8Array,
+  words: Int32Array,
+  sorted: Int32Array,
+  start: number,
+  end: number,
+): void {
+  for (let i = start + 1; i < end; i++) {
+    const operation = sorted[i]!;
+    let at = i;
+    for (; at > start; at--) {
+      const before = sorted[at - 1]!;
+      const side = compareKeys(arena, words, before, operation);
+      if (side < 0 || (side === 0 && before > operation)) break;
+      sorted[at] = before;
+    }
+    sorted[at] = operation;
   }
 }
 
