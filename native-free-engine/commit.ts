@@ -12,11 +12,10 @@ import { type Deferred, defer } from "./deferred.ts";
 import type { EngineError } from "./errors.ts";
 import { sealRecord, typeGroup, typeSeal } from "./log/record.ts";
 import { LogSyncs, type SyncSteps } from "./log-syncs.ts";
-import { boundOf, checkBatch } from "./memtable.ts";
 import type { Segment } from "./segment.ts";
 import { SyncPace } from "./sync-pace.ts";
 import type { Turn } from "./turn.ts";
-import { copyOf, type Write, writeOf } from "./write.ts";
+import { boundOf, checkBatch, copyOf, type Write, writeOf } from "./write.ts";
 
 /** A group beyond this is written without blocking the loop. */
 const blockingWriteMax = 1 << 20;

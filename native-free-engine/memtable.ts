@@ -10,11 +10,7 @@
 import { assert } from "./base/assert.ts";
 import { readU64, writeU64 } from "./base/bytes.ts";
 import { hash32 } from "./base/hash.ts";
-import { batchBytesMax, keyBytesMax, valueBytesMax } from "./base/limits.ts";
-import { describe, utf8Bytes } from "./base/text.ts";
 import { kindExpiring } from "./cursor.ts";
-import { EngineError } from "./errors.ts";
-import { keyTooLarge } from "./key-register.ts";
 import {
   expiryBytes,
   forEachOperation,
@@ -40,6 +36,19 @@ export interface MemtableOptions {
   readonly bytesMax: number;
   /** Start at full size: worth it once writes have filled one memtable. */
   readonly full: boolean;
+  /** Of a memtable of the same size that nobody reads any more. */
+  readonly buffers?: MemtableBuffers | undefined;
+}
+
+/**
+ * The memory of a memtable. It is handed on from one to the next, because fresh pages cost a fault
+ * each, and because a worker thread keeps the arenas it has seen alive until its own next
+ * collection. Nothing relies on zeros but the index.
+ */
+export interface MemtableBuffers {
+  readonly arena: SharedArrayBuffer;
+  readonly index: Int32Array;
+  readonly keys: Int32Array;
 }
 
 export class Memtable {
@@ -61,6 +70,8 @@ export class Memtable {
   #keys: Int32Array;
   #keyCount = 0;
   #ordered: Int32Array = new Int32Array(0);
+  /** Views that may read this memtable after the tree has let go of it. */
+  #readers = 0;
 
   constructor(options: MemtableOptions) {
     this.logNumber = options.logNumber;
@@ -68,15 +79,13 @@ export class Memtable {
     this.previous = options.previous;
     this.#hashSeed = options.hashSeed;
     this.#bytesMax = options.bytesMax;
-    const bytes = options.full ? options.bytesMax : Math.min(options.bytesMax, firstArenaBytes);
-    const buffer = new SharedArrayBuffer(align(Math.max(bytes, fileHeaderBytes)));
-    this.#arena = new Uint8Array(buffer);
-    this.#words = new Int32Array(buffer);
-    this.#text = Buffer.from(buffer);
-    const slots = options.full ? slotsFor(options.bytesMax) : firstIndexSlots;
-    this.#index = new Int32Array(2 * slots);
-    this.#mask = slots - 1;
-    this.#keys = new Int32Array(slots / 2);
+    const { arena, index, keys } = options.buffers ?? newBuffers(options);
+    this.#arena = new Uint8Array(arena);
+    this.#words = new Int32Array(arena);
+    this.#text = Buffer.from(arena);
+    this.#index = index;
+    this.#mask = index.length / 2 - 1;
+    this.#keys = keys;
     writeFileHeader(this.#arena, 0, {
       magic: logMagic,
       number: options.logNumber,
@@ -107,6 +116,24 @@ export class Memtable {
 
   get arena(): Uint8Array {
     return this.#arena;
+  }
+
+  retain(): void {
+    this.#readers += 1;
+  }
+
+  release(): void {
+    this.#readers -= 1;
+  }
+
+  /** Its memory for a successor of full size; none while somebody reads it. The end of this one. */
+  giveBuffers(): MemtableBuffers | undefined {
+    if (this.#readers > 0) return undefined;
+    return {
+      arena: this.#arena.buffer as SharedArrayBuffer,
+      index: this.#index.fill(0),
+      keys: this.#keys,
+    };
   }
 
   get end(): number {
@@ -345,37 +372,19 @@ export class Memtable {
   }
 }
 
-/** Bytes that an operation can take at most; refuses what is over a limit or of a wrong type. */
-export function boundOf(
-  kind: number,
-  key: string | Uint8Array,
-  value: string | Uint8Array,
-): number {
-  const keyBytes = bytesOf(key, "key");
-  if (keyBytes > keyBytesMax) throw keyTooLarge(keyBytes);
-  const valueBytes = bytesOf(value, "value");
-  if (valueBytes > valueBytesMax) {
-    throw new EngineError(
-      "VALUE_TOO_LARGE",
-      `value is ${valueBytes} bytes, the limit is ${valueBytesMax}`,
-    );
-  }
-  return operationBytes(kind, keyBytes, valueBytes);
+/** Size of the arena of a memtable that is made at full size. */
+export function usualArenaBytes(bytesMax: number): number {
+  return align(Math.max(bytesMax, fileHeaderBytes));
 }
 
-/** Refuses a batch that no log could hold in one record. */
-export function checkBatch(bytes: number): void {
-  if (bytes <= batchBytesMax) return;
-  throw new EngineError(
-    "BATCH_TOO_LARGE",
-    `batch is ${bytes} bytes in the log, the limit is ${batchBytesMax}; split it`,
-  );
-}
-
-function bytesOf(input: string | Uint8Array, what: string): number {
-  if (typeof input === "string") return utf8Bytes(input);
-  if (input instanceof Uint8Array) return input.length;
-  throw new TypeError(`${what} must be a string or a Uint8Array, got ${describe(input)}`);
+function newBuffers(options: MemtableOptions): MemtableBuffers {
+  const bytes = options.full ? options.bytesMax : Math.min(options.bytesMax, firstArenaBytes);
+  const slots = options.full ? slotsFor(options.bytesMax) : firstIndexSlots;
+  return {
+    arena: new SharedArrayBuffer(align(Math.max(bytes, fileHeaderBytes))),
+    index: new Int32Array(2 * slots),
+    keys: new Int32Array(slots / 2),
+  };
 }
 
 /** Slots for a full arena of entries of some 64 bytes at half load, a power of two. */

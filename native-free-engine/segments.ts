@@ -5,10 +5,11 @@
 import type { Background } from "./background.ts";
 import type { Commit, CommitSteps } from "./commit.ts";
 import type { Disk } from "./disk/disk.ts";
+import type { EngineError } from "./errors.ts";
 import { logName } from "./files.ts";
 import { Log } from "./log/log.ts";
 import { fileHeaderBytes, recordHeaderBytes } from "./log/record.ts";
-import { Memtable } from "./memtable.ts";
+import { Memtable, type MemtableBuffers, usualArenaBytes } from "./memtable.ts";
 import type { Settings } from "./options.ts";
 import type { Segment } from "./segment.ts";
 import type { OpenTables } from "./table-set.ts";
@@ -16,6 +17,9 @@ import type { Tree } from "./tree.ts";
 
 /** What a record costs beyond its operations, with room for a seal. */
 const overheadBytes = fileHeaderBytes + 4 * recordHeaderBytes;
+
+/** Buffers kept for the memtables to come: as many as are filled while one is flushed. */
+const sparesMax = 2;
 
 export interface SegmentParts {
   readonly disk: Disk;
@@ -41,6 +45,7 @@ export class Segments implements CommitSteps {
   #stallMs = 0;
   #logBytes = 0;
   #flushPrepared = false;
+  readonly #spare: MemtableBuffers[] = [];
 
   constructor(parts: SegmentParts) {
     this.#parts = parts;
@@ -118,7 +123,30 @@ export class Segments implements CommitSteps {
     const newer = tree.sealed.at(-1) ?? tree.active;
     this.markDurable(newer.memtable.firstSequence);
     segment.log.close();
-    files.removeSoon(segment.log.name);
+    this.#keepBuffers(segment.memtable);
+    if (this.#startLog(newer)) files.removeSoon(segment.log.name);
+  }
+
+  /**
+   * Before a log goes, the one that continues it is there: its header is the witness by which a
+   * manifest that lost its last edits is told from one that never had them.
+   */
+  #startLog({ memtable, log }: Segment): boolean {
+    if (log.exists) return true;
+    try {
+      log.writeSync(memtable.arena, fileHeaderBytes, false);
+      return true;
+    } catch (error) {
+      this.#parts.commit().fail(error as EngineError);
+      return false;
+    }
+  }
+
+  #keepBuffers(memtable: Memtable): void {
+    const isUsual = memtable.arena.length === usualArenaBytes(this.#parts.settings.memtableBytes);
+    if (!isUsual || this.#spare.length >= sparesMax) return;
+    const buffers = memtable.giveBuffers();
+    if (buffers !== undefined) this.#spare.push(buffers);
   }
 
   #next(before: Segment, bytes: number): Segment {
@@ -126,14 +154,18 @@ export class Segments implements CommitSteps {
     const { memtable } = before;
     const isEmpty = memtable.end === fileHeaderBytes;
     const logNumber = isEmpty ? memtable.logNumber : takeNumber();
+    const full = !isEmpty && bytes + overheadBytes <= settings.memtableBytes;
     const next = new Memtable({
       logNumber,
       firstSequence: isEmpty ? memtable.firstSequence : memtable.firstSequence + memtable.end,
       previous: isEmpty ? memtable.previous : { number: memtable.logNumber, end: memtable.end },
       hashSeed,
       bytesMax: Math.max(settings.memtableBytes, bytes + overheadBytes),
-      full: !isEmpty && bytes + overheadBytes <= settings.memtableBytes,
+      full,
+      buffers: full ? this.#spare.pop() : undefined,
     });
-    return { memtable: next, log: new Log({ disk, directory, name: logName(logNumber) }) };
+    // The file of an empty log may be there already, and its header stays what it is.
+    const log = isEmpty ? before.log : new Log({ disk, directory, name: logName(logNumber) });
+    return { memtable: next, log };
   }
 }

@@ -36,10 +36,13 @@ export class Tree {
   view(): View {
     const set = this.set.retain();
     const memtables = [this.active.memtable, ...this.sealed.map((segment) => segment.memtable)];
+    for (const memtable of memtables) memtable.retain();
     let held = true;
     const release = (): void => {
-      if (held) set.release();
+      if (!held) return;
       held = false;
+      set.release();
+      for (const memtable of memtables) memtable.release();
     };
     return { memtables, set, sequence: this.sequence, release };
   }

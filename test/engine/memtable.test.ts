@@ -9,9 +9,10 @@ import {
 } from "../../native-free-engine/cursor.ts";
 import { forEachOperation } from "../../native-free-engine/log/operation.ts";
 import { sealRecord, typeGroup } from "../../native-free-engine/log/record.ts";
-import { boundOf, Memtable } from "../../native-free-engine/memtable.ts";
+import { Memtable } from "../../native-free-engine/memtable.ts";
 import { MemtableCursor } from "../../native-free-engine/memtable-cursor.ts";
 import { emptyFound } from "../../native-free-engine/table/found.ts";
+import { boundOf } from "../../native-free-engine/write.ts";
 import { pick, randomBytes, randomFrom, seed } from "../support/random.ts";
 
 beforeAll(loadHash);
