@@ -355,7 +355,12 @@ function removeObsolete(
       (kind === "table" && !tables.has(number)) ||
       (kind === "log" && number < live.logNumber) ||
       (kind === "manifest" && number !== live.manifestNumber);
-    if (obsolete) disk.removeSync(`${directory}/${name}`);
+    if (!obsolete) continue;
+    try {
+      disk.removeSync(`${directory}/${name}`);
+    } catch {
+      // Gone already, as CURRENT's temporary is once it was renamed; or the next open removes it.
+    }
   }
 }
 
