@@ -151,7 +151,10 @@ function readExtent(log: LoadedLog, nextSequence: number): Extent {
     const record = readRecord(log.arena, at, log.bytes, log.number);
     const base = { firstSequence, previousNumber, previousEnd, records, operations, sealed };
     if (record.kind === "end") return { ...base, end: at, trouble: undefined };
-    if (record.kind === "unreadable") return { ...base, end: at, trouble: record.what };
+    if (record.kind === "unreadable") {
+      // Behind its seal a log has only space that was prepared: what stands there is nobody's.
+      return { ...base, end: at, trouble: sealed ? undefined : record.what };
+    }
     if (record.type !== typeGroup && record.type !== typeSeal) {
       return { ...base, end: at, trouble: `record of unknown type ${record.type}` };
     }
