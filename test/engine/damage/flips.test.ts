@@ -1,0 +1,81 @@
+/**
+ * Every byte of every file of a database, changed one at a time: whatever is asked then gets the
+ * right answer, or an error that names file and offset. The one exception is the tail of the newest
+ * logs of a database that was killed, behind the last place that is proven to have been durable:
+ * there a prefix of the writes is right too.
+ */
+import { expect, test } from "vitest";
+import { type Damage, judge } from "../../support/damage-judge.ts";
+import {
+  buildSample,
+  filesOf,
+  recordsOf,
+  type Sample,
+  type SampleShape,
+} from "../../support/damage-samples.ts";
+
+interface Sweep extends SampleShape {
+  /** How to read each kind of file, and with which bits of each byte flipped. */
+  readonly kinds: Readonly<Record<string, readonly Way[]>>;
+}
+
+interface Way {
+  readonly readOnly: boolean;
+  readonly mask: (at: number) => number;
+}
+
+const oneBit = (at: number) => 1 << (at % 8);
+const allBits = () => 0xff;
+const reader = { readOnly: true, mask: oneBit };
+const writer = { readOnly: false, mask: allBits };
+const all: Sweep["kinds"] = {
+  table: [reader, { readOnly: true, mask: allBits }],
+  log: [reader, writer],
+  manifest: [reader, writer],
+  current: [reader, writer],
+};
+
+const sweeps: readonly Sweep[] = [
+  { name: "closed", closes: true, syncs: "never", logs: true, kinds: all },
+  { name: "killed", closes: false, syncs: "often", logs: true, kinds: all },
+  { name: "closed, a sync", closes: true, syncs: "once", logs: true, kinds: { log: [writer] } },
+  { name: "killed, no sync", closes: false, syncs: "never", logs: true, kinds: { log: [reader] } },
+  { name: "killed, a sync", closes: false, syncs: "once", logs: true, kinds: { log: [writer] } },
+  { name: "flushed", closes: true, syncs: "never", logs: false, kinds: { manifest: [reader] } },
+];
+
+for (const sweep of sweeps) {
+  for (const [kind, ways] of Object.entries(sweep.kinds)) {
+    test(`no flipped byte of a ${kind} makes a wrong answer (${sweep.name})`, async () => {
+      const sample = await buildSample(sweep);
+      const flipped = await flipAll(sample, kind, ways);
+      expect(flipped.findings).toEqual([]);
+      expect(flipped.flips).toBeGreaterThan(kind === "current" ? 40 : 1000);
+    }, 300_000);
+  }
+}
+
+async function flipAll(sample: Sample, kind: string, ways: readonly Way[]) {
+  const records = recordsOf(sample.disk);
+  const findings: string[] = [];
+  let flips = 0;
+  for (const { file, kind: found, bytes } of filesOf(sample.disk)) {
+    if (found !== kind) continue;
+    for (let at = 0; at < bytes.length; at++) {
+      for (const { readOnly, mask } of ways) {
+        const damage = flip(file, bytes, at, mask(at));
+        const own = await judge(sample, records, damage, { readOnly });
+        flips += 1;
+        for (const what of own) findings.push(`${file} byte ${at} ^ ${mask(at)}: ${what}`);
+        if (findings.length > 20) return { findings, flips };
+      }
+    }
+  }
+  return { findings, flips };
+}
+
+function flip(file: string, original: Uint8Array, at: number, mask: number): Damage {
+  const bytes = original.slice();
+  bytes[at] = (bytes[at] ?? 0) ^ mask;
+  return { file, bytes, from: at, to: at + 1 };
+}
