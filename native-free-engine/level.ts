@@ -228,9 +228,8 @@ export class EverwriteLevel<KDefault = string, VDefault = string> extends Abstra
     // The caller's hold on the snapshot ends with this call's first wait.
     snapshot?.ref();
     try {
-      return await hasMany(this.#opened(), keys.map(copyOf), snapshotIn(options));
-    } catch (error) {
-      throw levelError(error);
+      const answers = hasMany(this.#opened(), keys.map(copyOf), snapshotIn(options));
+      return await this.#finish(answers);
     } finally {
       snapshot?.unref();
     }
