@@ -19,7 +19,8 @@ export async function checkpoint(parts: EngineParts, directory: string): Promise
   if (disk.existsSync(directory) && disk.listSync(directory).length > 0) {
     throw new EngineError("DIRECTORY_INVALID", `${directory} is not empty; name a new directory`);
   }
-  await commit.settled();
+  // Nothing may come between: a write of the same tick would be cut in two by the seal.
+  while (!commit.flushGroup()) await commit.settled();
   if (commit.failure !== undefined) throw commit.failure;
   if (tree.active.memtable.keyCount > 0) segments.sealActive(0);
   const view = tree.view();

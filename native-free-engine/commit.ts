@@ -150,10 +150,20 @@ export class Commit {
     if (this.#held.length === 0) this.#steps.stalled(this.#clock.elapsed() - this.#heldSince);
   }
 
+  /**
+   * Writes the open group now, and then no record is in the making: a segment may be sealed. False
+   * while an earlier group is still on its way; await `settled` and ask again.
+   */
+  flushGroup(): boolean {
+    if (this.#writing !== undefined) return false;
+    this.#commit();
+    return this.#writing === undefined;
+  }
+
   /** Resolves when every write taken so far is in the log. Never rejects. */
   async settled(): Promise<void> {
     while (this.#group !== undefined || this.#writing !== undefined) {
-      if (!this.#flushGroup()) await this.#writing;
+      if (!this.flushGroup()) await this.#writing;
     }
   }
 
@@ -223,7 +233,9 @@ export class Commit {
 
   #hasRoom(bytes: number): boolean {
     if (this.#steps.active().memtable.fits(bytes)) return true;
-    return this.#flushGroup() && this.#failure === undefined && this.#steps.rotate(bytes);
+    if (!this.flushGroup() || this.#failure !== undefined) return false;
+    // A new memtable starts small: asking again lets it grow.
+    return this.#steps.rotate(bytes) && this.#steps.active().memtable.fits(bytes);
   }
 
   #join(): Group {
@@ -243,13 +255,6 @@ export class Commit {
     this.#scheduled = false;
     if (this.#writing === undefined) this.#commit();
   };
-
-  /** Writes the open group now. False while an earlier one is still on its way. */
-  #flushGroup(): boolean {
-    if (this.#writing !== undefined) return false;
-    this.#commit();
-    return this.#writing === undefined;
-  }
 
   #commit(): void {
     const group = this.#group;

@@ -118,7 +118,7 @@ export class LsmEngine implements Engine {
   async flush(): Promise<void> {
     this.#checkWritable();
     const { commit, tree, segments, background } = this.#parts;
-    await commit.settled();
+    while (!commit.flushGroup()) await commit.settled();
     if (commit.failure !== undefined) throw commit.failure;
     if (tree.active.memtable.keyCount > 0) segments.sealActive(0);
     await background.flushed();
