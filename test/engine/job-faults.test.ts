@@ -94,6 +94,19 @@ describe("a job that fails", () => {
     }
   });
 
+  test("because a run is not in order is damage, and not a table out of order", () => {
+    const { disk } = scene();
+    const [first, second] = ["a", "b"].map((key, i) =>
+      run(disk, flushJob([put(key)], { number: 10 + i })),
+    );
+    const files = disk.files();
+    const job = compactionJob([[...second!.tables, ...first!.tables]]);
+    const refused = expect.objectContaining({ code: "CORRUPTION" });
+    expect(() => run(disk, job)).toThrow(refused);
+    expect(disk.files()).toEqual(files);
+    expect(disk.openFiles).toBe(0);
+  });
+
   test("because a table is missing says which", () => {
     const { disk, job } = scene();
     disk.removeSync("/db/000001.sst");

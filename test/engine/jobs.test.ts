@@ -240,6 +240,14 @@ describe("a compaction", () => {
     expect(summary(entriesOf(disk, result.tables[0]!))).toEqual(["-b", "-d", "-e"]);
   });
 
+  test("takes the empty key like any other", () => {
+    const disk = newDisk();
+    const older = run(disk, flushJob([put("", "old"), put("\0", "zero")]));
+    const newer = run(disk, flushJob([put("", "new")], { number: 2, firstSequence: 5000 }));
+    const { tables } = run(disk, compactionJob([newer.tables, older.tables]));
+    expect(summary(entriesOf(disk, tables[0]!))).toEqual(["=new", "\0=zero"]);
+  });
+
   test("that drops everything makes no table and leaves no file", () => {
     const disk = newDisk();
     const older = run(disk, flushJob([put("a", "1"), put("b", "2")]));
