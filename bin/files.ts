@@ -1,6 +1,6 @@
 /** Files that kvctl reads besides databases: the only file here that touches the file system. */
-import { createReadStream, existsSync, mkdtempSync, rmSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { open, readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CommandError } from "./exit.ts";
@@ -16,8 +16,8 @@ export interface Input {
   stop(): void;
 }
 
-/** "-" means standard input. */
-export function openInput(path: string): Input {
+/** "-" means standard input. Refuses at once what cannot be opened. */
+export async function openInput(path: string): Promise<Input> {
   if (path === "-") {
     const { stdin } = process;
     return {
@@ -26,13 +26,25 @@ export function openInput(path: string): Input {
       stop: () => stdin.destroy(),
     };
   }
-  const stream = createReadStream(path, { highWaterMark: chunkBytes });
-  return { chunks: named(path, stream), bytes: sizeOf(path), stop: () => stream.destroy() };
+  const file = await open(path).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
+  const stat = await file.stat();
+  if (stat.isDirectory()) {
+    await file.close();
+    throw new CommandError("FILE", `cannot read ${path}: it is a directory`);
+  }
+  const stream = file.createReadStream({ highWaterMark: chunkBytes });
+  return {
+    chunks: named(path, stream),
+    bytes: stat.isFile() ? stat.size : undefined,
+    stop: () => stream.destroy(),
+  };
 }
 
 /** The whole of a file or of standard input; `bytesMax` bounds what an endless one can take. */
 export async function readAll(path: string, bytesMax: number): Promise<Uint8Array> {
-  const { chunks, stop } = openInput(path);
+  const { chunks, stop } = await openInput(path);
   const parts: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of chunks) {
@@ -61,22 +73,16 @@ export function makeScratch(): { readonly path: string; remove(): void } {
   return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 3 }) };
 }
 
-function sizeOf(path: string): number | undefined {
-  try {
-    const stat = statSync(path);
-    return stat.isFile() ? stat.size : undefined;
-  } catch {
-    // Reading it will fail in the same way, and say so.
-    return undefined;
-  }
-}
-
 /** Says which file could not be read. */
 async function* named(name: string, chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   try {
     yield* chunks;
-  } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause);
-    throw new CommandError("FILE", `cannot read ${name}: ${said}`, { cause });
+  } catch (error) {
+    throw unreadable(name, error);
   }
+}
+
+function unreadable(name: string, cause: unknown): CommandError {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  return new CommandError("FILE", `cannot read ${name}: ${said}`, { cause });
 }

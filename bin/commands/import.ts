@@ -36,7 +36,7 @@ export async function importEntries(invocation: Invocation): Promise<number> {
   const form = { format: formatOf(options), encoding: encodingOf(options) };
   const { keyBytesMax, valueBytesMax } = await import("../../native-free-engine/index.ts");
   const limits = { keyBytesMax, valueBytesMax };
-  const input = openInput(args[0] ?? "-");
+  const input = await openInput(args[0] ?? "-");
   const progress: Imported = { lines: 0, imported: 0, skipped: 0, bytes: 0, interrupted: false };
   invocation.onInterrupt(() => {
     progress.interrupted = true;
@@ -47,7 +47,9 @@ export async function importEntries(invocation: Invocation): Promise<number> {
   try {
     await withDatabase(invocation, "create", (engine) => copyLines(engine, job, progress, output));
   } catch (error) {
-    output.note(`kept ${plural(progress.imported, "entry", "entries")} from before the failure`);
+    if (progress.imported > 0) {
+      output.note(`kept ${plural(progress.imported, "entry", "entries")} from before the failure`);
+    }
     throw error;
   } finally {
     input.stop();

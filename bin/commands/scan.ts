@@ -124,7 +124,8 @@ function afterPrefix(prefix: Uint8Array): Uint8Array | undefined {
   let length = prefix.length;
   while (length > 0 && prefix[length - 1] === 0xff) length -= 1;
   if (length === 0) return undefined;
-  const after = prefix.slice(0, length);
+  // A copy: slice() of a Buffer would be a view, and change the prefix itself.
+  const after = Uint8Array.from(prefix.subarray(0, length));
   after[length - 1]! += 1;
   return after;
 }

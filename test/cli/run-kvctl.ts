@@ -1,0 +1,64 @@
+/** Runs the built kvctl as a user does, in a directory of its own that is removed afterwards. */
+import { spawn } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { root } from "../support/sources.ts";
+
+export interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** stdout before it was decoded. */
+  readonly bytes: Buffer;
+}
+
+export interface RunOptions {
+  readonly input?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export const kvctlPath = join(root, "dist", "bin", "kvctl.js");
+
+export function kvctl(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
+  const child = spawn(process.execPath, [kvctlPath, ...args], {
+    env: { ...process.env, KVCTL_DB: "", ...options.env },
+  });
+  child.stdin.on("error", () => {});
+  child.stdin.end(options.input ?? "");
+  const out: Buffer[] = [];
+  let stderr = "";
+  child.stdout.on("data", (chunk: Buffer) => out.push(chunk));
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  return new Promise((resolve, reject) => {
+    child.on("error", reject);
+    child.on("close", (code) => {
+      const bytes = Buffer.concat(out);
+      resolve({ code, stdout: bytes.toString("utf8"), stderr, bytes });
+    });
+  });
+}
+
+/** A directory for one test. */
+export function scratch(): string {
+  const path = mkdtempSync(join(tmpdir(), "everwrite-cli-"));
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+/** kvctl on a new database: `run("put", "a", "b")`. */
+export function newDatabase(): {
+  readonly path: string;
+  run(...args: string[]): Promise<Ran>;
+  feed(input: string | Uint8Array, ...args: string[]): Promise<Ran>;
+} {
+  const path = join(scratch(), "data");
+  return {
+    path,
+    run: (...args) => kvctl(["--db", path, ...args]),
+    feed: (input, ...args) => kvctl(["--db", path, ...args], { input }),
+  };
+}
