@@ -194,6 +194,8 @@ export class Commit {
     });
     try {
       log.writeSync(memtable.arena, memtable.end, false);
+      // The next log says that this one reaches to its seal, so nothing there counts without it.
+      this.#syncs.written(segment);
     } catch (error) {
       this.fail(error as EngineError);
     }
