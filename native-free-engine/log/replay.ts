@@ -80,6 +80,7 @@ export function replayLogs(options: {
 }): Replay {
   const loaded = options.numbers.map((number) => load(options.disk, options.directory, number));
   refuseMissing(options.oldestNeeded, options.sealed, loaded);
+  const lost = missingBefore(options.oldestNeeded, loaded[0]);
   const logs: ReplayedLog[] = [];
   let nextSequence = options.nextSequence;
   let previous: { number: number; end: number } | undefined;
@@ -87,7 +88,7 @@ export function replayLogs(options: {
     const extent = readExtent(log, nextSequence);
     const rest = loaded.slice(position + 1);
     const sealedEnd = options.sealed.find((other) => other.number === log.number)?.end;
-    const gap = gapBefore(extent, previous);
+    const gap = position === 0 ? lost : gapBefore(extent, previous);
     if (gap !== undefined) {
       return stop(logs, log, { at: 0, sequence: nextSequence, what: gap, sealedEnd, rest });
     }
@@ -166,7 +167,7 @@ function readExtent(log: LoadedLog, nextSequence: number): Extent {
   }
 }
 
-/** A log that something still refers to must be there. */
+/** A log that was sealed by a clean close must be there. */
 function refuseMissing(
   oldestNeeded: number,
   sealed: readonly SealedLog[],
@@ -178,12 +179,17 @@ function refuseMissing(
   if (gone !== undefined) {
     throw corruption({ file: logName(gone.number) }, "the file is missing; the manifest needs it");
   }
-  const first = loaded[0];
-  if (first === undefined) return;
+}
+
+/**
+ * Whether the log that the first one continues is missing, in words. A crash takes the name of a
+ * log that was never synced, and may leave that of a later one: then nothing behind it counts.
+ */
+function missingBefore(oldestNeeded: number, first: LoadedLog | undefined): string | undefined {
+  if (first === undefined) return undefined;
   const found = readFileHeader(first.arena, first.bytes, { magic: logMagic, number: first.number });
-  if (found.kind !== "header" || found.header.previousNumber < oldestNeeded) return;
-  const file = logName(found.header.previousNumber);
-  throw corruption({ file }, `the file is missing; ${first.file} continues it`);
+  if (found.kind !== "header" || found.header.previousNumber < oldestNeeded) return undefined;
+  return `log continues ${logName(found.header.previousNumber)}, which is missing`;
 }
 
 /** Why this log does not continue the one before it, if it does not. */
