@@ -180,6 +180,7 @@ export function replayNeeded(
   names: readonly string[],
   state: ManifestState,
 ): Replay {
+  refuseLostEdits(disk, directory, names, state);
   const numbers = names
     .map(parseName)
     .filter((name) => name.kind === "log" && name.number >= state.logNumber)

@@ -5,7 +5,6 @@
 import type { Background } from "./background.ts";
 import type { Commit, CommitSteps } from "./commit.ts";
 import type { Disk } from "./disk/disk.ts";
-import type { EngineError } from "./errors.ts";
 import { logName } from "./files.ts";
 import { Log } from "./log/log.ts";
 import { fileHeaderBytes, recordHeaderBytes } from "./log/record.ts";
@@ -124,22 +123,7 @@ export class Segments implements CommitSteps {
     this.markDurable(newer.memtable.firstSequence);
     segment.log.close();
     this.#keepBuffers(segment.memtable);
-    if (this.#startLog(newer)) files.removeSoon(segment.log.name);
-  }
-
-  /**
-   * Before a log goes, the one that continues it is there: its header is the witness by which a
-   * manifest that lost its last edits is told from one that never had them.
-   */
-  #startLog({ memtable, log }: Segment): boolean {
-    if (log.exists) return true;
-    try {
-      log.writeSync(memtable.arena, fileHeaderBytes, false);
-      return true;
-    } catch (error) {
-      this.#parts.commit().fail(error as EngineError);
-      return false;
-    }
+    files.removeSoon(segment.log.name);
   }
 
   #keepBuffers(memtable: Memtable): void {
@@ -164,8 +148,6 @@ export class Segments implements CommitSteps {
       full,
       buffers: full ? this.#spare.pop() : undefined,
     });
-    // The file of an empty log may be there already, and its header stays what it is.
-    const log = isEmpty ? before.log : new Log({ disk, directory, name: logName(logNumber) });
-    return { memtable: next, log };
+    return { memtable: next, log: new Log({ disk, directory, name: logName(logNumber) }) };
   }
 }

@@ -31,6 +31,9 @@ export function* flush(disk: Disk, job: FlushJob): Generator<void, JobResult> {
   yield;
   sortOperations(arena, offsets);
   yield;
+  // The log's name is durable before there is a table from it: a table whose log is nowhere is
+  // then proof that the manifest once knew of it (lost-edits.ts).
+  disk.syncDirectorySync(job.directory);
   const path = pathIn(job.directory, tableName(job.number));
   const writer = new TableWriter({ disk, path, number: job.number, shape: job.shape });
   try {
