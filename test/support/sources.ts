@@ -26,7 +26,7 @@ export function readSources(): Source[] {
     const directory = join(root, folder);
     if (!existsSync(directory)) return [];
     return readdirSync(directory, { recursive: true, encoding: "utf8" })
-      .filter((name) => /\.(ts|mjs)$/.test(name))
+      .filter((name) => /\.(ts|mjs)$/.test(name) && !name.includes("node_modules"))
       .map((name) => `${folder}/${name.replaceAll("\\", "/")}`);
   });
   return paths.sort().map(readSource);
