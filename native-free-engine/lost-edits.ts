@@ -7,7 +7,7 @@
 import type { Disk } from "./disk/disk.ts";
 import { corruption, isEngineError } from "./errors.ts";
 import { logName, parseName } from "./files.ts";
-import type { ManifestState } from "./manifest.ts";
+import type { ManifestState } from "./manifest-state.ts";
 import { describeTable } from "./table/tail.ts";
 
 /** Throws where the manifest lacks edits that it once had. `names` are the directory's files. */

@@ -15,6 +15,7 @@ import { Log } from "./log/log.ts";
 import { forEachOperation } from "./log/operation.ts";
 import { fileHeaderBytes, sealRecord, typeGroup } from "./log/record.ts";
 import { type Replay, type ReplayedLog, replayLogs } from "./log/replay.ts";
+import { refuseLostEdits } from "./lost-edits.ts";
 import { ManifestWriter, readManifest } from "./manifest.ts";
 import type { ManifestState } from "./manifest-state.ts";
 import { Memtable } from "./memtable.ts";
