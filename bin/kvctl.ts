@@ -12,7 +12,7 @@ import type { Invocation, Run } from "./invocation.ts";
 import { createOutput, type Output } from "./output.ts";
 
 async function main(argv: readonly string[]): Promise<void> {
-  // Needed before commander has looked at the options: it may have to print what is wrong with them.
+  // Before commander has looked at the options: it may have to print what is wrong with them.
   const output = createOutput({ json: argv.includes("--json") });
   try {
     if (argv[0] === "--version" || argv[0] === "-V") await printVersion(output);

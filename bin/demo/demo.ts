@@ -180,9 +180,10 @@ async function verifyAll(story: Story, directory: string): Promise<void> {
   const started = performance.now();
   const report = await verifyEngine(directory);
   const ms = performance.now() - started;
+  const files = `${plural(report.tables, "table")} and ${plural(report.logs, "log")}`;
   await story.check(report.ok, {
     name: "verified",
-    right: `${plural(report.tables, "table")} and ${plural(report.logs, "log")}, every checksum right, in ${duration(ms)}`,
+    right: `every checksum of ${files} is right, in ${duration(ms)}`,
     wrong: report.problems.map(({ what }) => what).join("; "),
   });
 }

@@ -79,7 +79,8 @@ describe("verify", () => {
 
   test("takes the torn tail of a killed process for what it is", async () => {
     const database = newDatabase();
-    const script = `import { openEngine } from "${new URL("../../dist/native-free-engine/index.js", import.meta.url)}";
+    const door = new URL("../../dist/native-free-engine/index.js", import.meta.url);
+    const script = `import { openEngine } from "${door}";
       const engine = await openEngine(process.argv[1]);
       for (let i = 0; i < 100; i++) await engine.put("k" + i, "v".repeat(100));
       process.kill(process.pid, "SIGKILL");`;

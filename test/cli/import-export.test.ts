@@ -6,10 +6,14 @@ import { randomBytes, randomFrom, seed } from "../support/random.ts";
 import { kvctlPath, newDatabase, scratch } from "./run-kvctl.ts";
 
 describe("import", () => {
-  test("reads NDJSON with a byte order mark, CRLF, blank lines and no final line feed", async () => {
+  test("reads NDJSON with a byte order mark, CRLF, blank lines and an open end", async () => {
     const { run, feed } = newDatabase();
-    const lines =
-      '\ufeff{"key":"a","value":"1"}\r\n\r\n{"key":"b","value":{"x":[1, 2]}}\n\n{"key":"c","value":7}';
+    const [first, second, third] = [
+      '{"key":"a","value":"1"}',
+      '{"key":"b","value":{"x":[1, 2]}}',
+      '{"key":"c","value":7}',
+    ];
+    const lines = `\ufeff${first}\r\n\r\n${second}\n\n${third}`;
     const ran = await feed(lines, "import", "-");
     expect(ran).toMatchObject({ code: 0, stdout: "" });
     expect(ran.stderr).toMatch(/^imported 3 entries in .*\/s\n$/);
