@@ -109,8 +109,8 @@ export class MemoryDisk implements Disk {
   }
 
   /** The same disk in the same state, unsynced bytes and all, without locks and faults. */
-  clone(): MemoryDisk {
-    const twin = this.#successor();
+  clone(watch?: () => void): MemoryDisk {
+    const twin = this.#successor(watch);
     twin.#root = this.#root.clone(new Map());
     return twin;
   }
@@ -280,8 +280,8 @@ export class MemoryDisk implements Disk {
     };
   }
 
-  #successor(): MemoryDisk {
-    return new MemoryDisk({ ...this.#options, watch: undefined, capacityBytes: this.capacityBytes });
+  #successor(watch?: () => void): MemoryDisk {
+    return new MemoryDisk({ ...this.#options, watch, capacityBytes: this.capacityBytes });
   }
 
   #create(path: string): Inode {
