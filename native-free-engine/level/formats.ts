@@ -44,8 +44,8 @@ export function showFound(format: FormatName): ShowFound {
 }
 
 /**
- * From bytes of a scan, which are views into blocks that other reads share: a caller who wrote
- * into one would change the database's cache, and one who kept it would keep the block.
+ * From bytes of a scan, which are views of what it read ahead: one value kept would keep 128 KiB,
+ * and one written into would come back changed when the iterator seeks to it again.
  */
 export function showShared(format: FormatName): Show {
   switch (format) {

@@ -249,6 +249,24 @@ describe("what is read", () => {
     }
   });
 
+  test("keeps nothing else in memory when it is kept", async () => {
+    const db = await openLevel();
+    for (let i = 0; i < 8; i++) await db.put(`key${i}`, "x".repeat(5000));
+    for (const flushed of [false, true]) {
+      if (flushed) await db.flush();
+      for (const format of ["view", "buffer"]) {
+        const encodings = { keyEncoding: format, valueEncoding: format };
+        const entries = await db.iterator<Uint8Array, Uint8Array>(encodings).all();
+        expect(entries.length).toBe(8);
+        // Node's Buffers share a pool of 8 KiB while they are small.
+        for (const [key, value] of entries) {
+          expect(key.buffer.byteLength).toBeLessThanOrEqual(8192);
+          expect(value.buffer.byteLength).toBeLessThanOrEqual(8192);
+        }
+      }
+    }
+  });
+
   test("has the form that was asked for", async () => {
     const db = await openLevel();
     await db.put("clé", "värde");
