@@ -19,8 +19,11 @@ import type { Turn } from "./turn.ts";
 type Value = Uint8Array | undefined;
 type Key = string | Uint8Array;
 
-/** Up to so many keys getMany answers in one go. */
+/** Up to so many keys, and up to that many bytes of values, getMany answers in one go. */
 const keysPerSlice = 256;
+const bytesPerSlice = 256 << 10;
+/** Work is counted in small gets: copying this many bytes of a value is worth another one. */
+const bytesPerUnitShift = 12;
 /** Where the last lookup left its answer; read before the next one. */
 const found = emptyFound();
 
@@ -40,20 +43,20 @@ export class Reader {
   }
 
   getSync(key: Key, mark: SnapshotMark | undefined): Value {
-    return this.#find(key, mark, true) === present ? this.#value(found, mark) : undefined;
+    return this.#find(key, mark, undefined) === present ? this.#value(found, mark) : undefined;
   }
 
   /** Reads at the call, so that the answer is of that instant, whenever it settles. */
   get(key: Key, mark: SnapshotMark | undefined): Promise<Value> {
-    const outcome = this.#find(key, mark, this.#pace.synchronous());
+    const outcome = this.#find(key, mark, this.#pace);
     if (outcome === needsDisk) return this.#readSlowly([key], mark).then((values) => values[0]);
     const value = outcome === present ? this.#value(found, mark) : undefined;
-    const units = value === undefined ? 1 : 1 + (value.length >>> 12);
+    const units = value === undefined ? 1 : 1 + (value.length >>> bytesPerUnitShift);
     return this.#turn.isOver(units) ? this.#turn.later(value) : Promise.resolve(value);
   }
 
   has(key: Key, mark: SnapshotMark | undefined): Promise<boolean> {
-    const outcome = this.#find(key, mark, this.#pace.synchronous());
+    const outcome = this.#find(key, mark, this.#pace);
     if (outcome === needsDisk) {
       return this.#readSlowly([key], mark).then((values) => values[0] !== undefined);
     }
@@ -64,18 +67,23 @@ export class Reader {
   getMany(keys: readonly Key[], mark: SnapshotMark | undefined): Promise<Value[]> {
     if (keys.length > keysPerSlice) return this.#readSlowly(keys, mark);
     const values: Value[] = new Array(keys.length);
-    const mayRead = this.#pace.synchronous();
+    let bytes = 0;
     for (let i = 0; i < keys.length; i++) {
-      const outcome = this.#find(keys[i]!, mark, mayRead);
-      if (outcome === needsDisk) return this.#readSlowly(keys, mark);
-      values[i] = outcome === present ? this.#value(found, mark) : undefined;
+      const outcome = this.#find(keys[i]!, mark, this.#pace);
+      if (outcome === needsDisk || bytes > bytesPerSlice) {
+        return this.#readSlowly(keys, mark, values.slice(0, i));
+      }
+      const value = outcome === present ? this.#value(found, mark) : undefined;
+      if (value !== undefined) bytes += value.length;
+      values[i] = value;
     }
-    const over = this.#turn.isOver(1 + (keys.length >>> 1));
+    const units = 1 + (keys.length >>> 1) + (bytes >>> bytesPerUnitShift);
+    const over = this.#turn.isOver(units);
     return over ? this.#turn.later(values) : Promise.resolve(values);
   }
 
-  /** Fills `found`, also for a tombstone. */
-  #find(key: Key, mark: SnapshotMark | undefined, mayRead: boolean): number {
+  /** Fills `found`, also for a tombstone. Reads as the pace allows, without one whenever needed. */
+  #find(key: Key, mark: SnapshotMark | undefined, pace: ReadPace | undefined): number {
     const length = takeKey(key);
     const hash = hash32(register, 0, length, this.#hashSeed);
     const tree = this.#tree;
@@ -89,7 +97,7 @@ export class Reader {
         return present;
       }
     }
-    return findInTables(tree.set, length, hash, end - 1, mayRead);
+    return findInTables(tree.set, length, hash, end - 1, pace);
   }
 
   #value(answer: Found, mark: SnapshotMark | undefined): Value {
@@ -103,24 +111,32 @@ export class Reader {
     return answer.expiry <= (mark === undefined ? this.#clock.now() : mark.time);
   }
 
-  /** One state for all keys, with awaited reads and pauses for the loop. */
-  async #readSlowly(keys: readonly Key[], given: SnapshotMark | undefined): Promise<Value[]> {
+  /**
+   * One state for all keys, with awaited reads and pauses for the loop. `values` are those of the
+   * first keys, if they were read just now.
+   */
+  async #readSlowly(
+    keys: readonly Key[],
+    given: SnapshotMark | undefined,
+    values: Value[] = [],
+  ): Promise<Value[]> {
     const copies = keys.map(copyOfKey);
     const view = this.#tree.view();
     const end = given === undefined ? view.sequence : given.sequence + 1;
     const mark = { sequence: end - 1, time: given?.time ?? this.#clock.now() };
     const answer = emptyFound();
-    const values: Value[] = [];
     try {
-      for (const key of copies) {
+      for (const key of copies.slice(values.length)) {
         const hash = hash32(key, 0, key.length, this.#hashSeed);
         const inMemory = view.memtables.some((memtable) =>
           memtable.find(key, key.length, hash, end - memtable.firstSequence, answer),
         );
-        let outcome = inMemory ? present : absent;
-        if (!inMemory) outcome = await this.#inTables(view.set, key, hash, mark.sequence, answer);
-        values.push(outcome === present ? this.#value(answer, mark) : undefined);
-        if (this.#turn.isOver(1)) await this.#turn.later(undefined);
+        const value = inMemory
+          ? this.#value(answer, mark)
+          : await this.#inTables(view.set, key, hash, mark, answer);
+        values.push(value);
+        const units = 1 + ((value?.length ?? 0) >>> bytesPerUnitShift);
+        if (this.#turn.isOver(units)) await this.#turn.later(undefined);
       }
       return values;
     } finally {
@@ -132,46 +148,48 @@ export class Reader {
     set: TableSet,
     key: Uint8Array,
     hash: number,
-    sequence: number,
+    mark: SnapshotMark,
     answer: Found,
-  ): Promise<number> {
+  ): Promise<Value> {
+    const { sequence } = mark;
     for (const handle of candidates(set, key)) {
       if (handle.meta.minSequence > sequence) continue;
       const table = handle.table();
       const mayRead = this.#pace.synchronous();
       const quick = table.find(key, 0, key.length, hash, sequence, answer, mayRead);
-      if (quick === present) return present;
+      // Taken out before anything is awaited: the cache may give the place to another block.
+      if (quick === present) return this.#value(answer, mark);
       if (quick === absent) continue;
       table.retain();
       try {
         const slow = await table.findSlow(key, 0, key.length, hash, sequence, answer);
-        if (slow === present) return present;
+        if (slow === present) return this.#value(answer, mark);
       } finally {
         table.release();
       }
     }
-    return absent;
+    return undefined;
   }
 }
 
-/** `needsDisk` when a block is missing and `mayRead` is false. The key is in the register. */
+/** `needsDisk` when a block is missing and the pace forbids reading. The key is in the register. */
 function findInTables(
   set: TableSet,
   length: number,
   hash: number,
   sequence: number,
-  mayRead: boolean,
+  pace: ReadPace | undefined,
 ): number {
   const fresh = set.fresh;
   for (let i = 0; i < fresh.length; i++) {
-    const answer = findInTable(fresh[i]!, length, hash, sequence, mayRead);
+    const answer = findInTable(fresh[i]!, length, hash, sequence, pace);
     if (answer !== absent) return answer;
   }
   const runs = set.runs;
   for (let i = 0; i < runs.length; i++) {
     const handle = tableFor(runs[i]!, register, 0, length);
     if (handle === undefined) continue;
-    const answer = findInTable(handle, length, hash, sequence, mayRead);
+    const answer = findInTable(handle, length, hash, sequence, pace);
     if (answer !== absent) return answer;
   }
   return absent;
@@ -182,9 +200,11 @@ function findInTable(
   length: number,
   hash: number,
   sequence: number,
-  mayRead: boolean,
+  pace: ReadPace | undefined,
 ): number {
   if (handle.meta.minSequence > sequence) return absent;
+  // Asked for each table: a slow read in the one before ends the fast episode.
+  const mayRead = pace === undefined || pace.synchronous();
   return handle.table().find(register, 0, length, hash, sequence, found, mayRead);
 }
 
