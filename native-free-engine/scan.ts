@@ -13,6 +13,8 @@ import type { EntryShown, Walk } from "./walk.ts";
 
 /** Keys, and values that cannot be views, are packed into buffers of this size. */
 const packBytes = 32 << 10;
+/** A scan that yields little still makes cursors and seeks: as much work as so many gets. */
+const unitsPerCall = 8;
 /** Entries between two looks at the clock. */
 const entriesPerLook = 64;
 const nothing = new Uint8Array(0);
@@ -63,10 +65,14 @@ export class EngineScan implements Scan {
       while (pairs.length < want && !this.#ended) {
         this.#fill(pairs, want);
         if (pairs.length === want || this.#ended) break;
-        if (this.#parts.walk.state === blocked) await this.#parts.walk.load();
-        else await this.#parts.turn.later(undefined);
+        const { walk, turn } = this.#parts;
+        if (walk.state === blocked) await walk.load();
+        if (turn.isOver(entriesPerLook)) await turn.later(undefined);
         if (this.#closed) throw new EngineError("CLOSED", "the scan was closed while reading");
       }
+      // Many short scans are one long one to the loop.
+      const over = this.#parts.turn.isOver(unitsPerCall + (pairs.length >>> 1));
+      if (over) await this.#parts.turn.later(undefined);
       this.#left -= pairs.length;
       return pairs;
     } finally {

@@ -14,7 +14,7 @@ export interface Sight {
 }
 
 export interface Walk {
-  /** atEnd, atEntry, or blocked: then await `load` and look again. */
+  /** atEnd, atEntry, or blocked (by the disk, or to pause): then await `load` and look again. */
   readonly state: number;
   /** The entry, while the state is atEntry. */
   readonly current: EntryShown;
@@ -38,6 +38,9 @@ export type EntryShown = Pick<
   | "valueLength"
   | "stable"
 >;
+
+/** Entries that are passed without showing one, before the walk pauses: under a millisecond. */
+const passedMax = 4096;
 
 /** From small keys to large ones. */
 export class ForwardWalk implements Walk {
@@ -91,7 +94,7 @@ export class ForwardWalk implements Walk {
   #settle(): void {
     const cursors = this.#cursors;
     const { sequence, time } = this.#sight;
-    for (;;) {
+    for (let passed = 0; ; passed++) {
       let best: Cursor | undefined;
       for (let i = 0; i < cursors.length; i++) {
         const cursor = cursors[i]!;
@@ -100,8 +103,10 @@ export class ForwardWalk implements Walk {
           (cursor.sequence > sequence || isSameKey(cursor, this.#past))
         ) {
           cursor.next();
+          passed++;
+          if (passed > passedMax) break;
         }
-        if (cursor.state === blocked) {
+        if (cursor.state === blocked || passed > passedMax) {
           this.state = blocked;
           return;
         }
@@ -186,11 +191,11 @@ export class BackwardWalk implements Walk {
   }
 
   #settle(): void {
-    for (;;) {
+    for (let passed = 0; ; passed++) {
       let best: Captured | undefined;
       for (const source of this.#sources) {
         if (!source.ready && !this.#capture(source)) {
-          if (source.cursor.state === blocked) {
+          if (source.cursor.state !== atEnd) {
             this.state = blocked;
             return;
           }
@@ -210,13 +215,18 @@ export class BackwardWalk implements Walk {
         return;
       }
       this.#leave(best);
+      if (passed > passedMax) {
+        this.state = blocked;
+        return;
+      }
     }
   }
 
   /** Reads on until the newest visible version of one key is known; false at the end or blocked. */
   #capture(source: Backward): boolean {
     const { cursor, entry } = source;
-    while (cursor.state === atEntry) {
+    for (let passed = 0; cursor.state === atEntry; passed++) {
+      if (passed > passedMax) return false;
       const sameKey = entry.state === atEntry && isSameKey(cursor, entry);
       if (entry.state === atEntry && !sameKey) {
         source.ready = true;
