@@ -21,7 +21,11 @@ export function stepsFor(preset: Preset, seed: number, count: number): Step[] {
   const total = weights.reduce((sum, [, weight]) => sum + weight, 0);
   return Array.from({ length: count }, () => {
     let left = random() * total;
-    const name = weights.find(([, weight]) => (left -= weight) < 0)?.[0] ?? "compareAll";
+    const hit = ([, weight]: readonly [string, number]): boolean => {
+      left -= weight;
+      return left < 0;
+    };
+    const name = weights.find(hit)?.[0] ?? "compareAll";
     return { name, seed: Math.floor(random() * 2 ** 32) };
   });
 }
