@@ -18,7 +18,7 @@ export class Snapshots {
 
   /** The mark of a snapshot that a caller passed in. */
   markOf(snapshot: Snapshot): SnapshotMark {
-    if (!(snapshot instanceof LiveSnapshot)) {
+    if (!(snapshot instanceof LiveSnapshot) || !snapshot.isOf(this.#live)) {
       throw new TypeError("options.snapshot must come from snapshot() of this engine");
     }
     if (!this.#live.has(snapshot)) throw new EngineError("CLOSED", "the snapshot is closed");
@@ -43,6 +43,10 @@ class LiveSnapshot implements Snapshot {
   constructor(live: Set<LiveSnapshot>, mark: SnapshotMark) {
     this.#live = live;
     this.mark = mark;
+  }
+
+  isOf(live: ReadonlySet<LiveSnapshot>): boolean {
+    return this.#live === live;
   }
 
   async close(): Promise<void> {
