@@ -146,8 +146,7 @@ describe("the event loop", () => {
     expect(breaths).toBeGreaterThan(3);
   });
 
-  // Fails as long as nextMany() of less than 64 entries never waits for the loop.
-  test.fails("goes on while an iterator seeks before each next()", async () => {
+  test("goes on while an iterator seeks before each next()", async () => {
     const db = await openNumbers(1000);
     const iterator = db.iterator();
     const breaths = await breathsDuring(async () => {
