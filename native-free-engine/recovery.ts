@@ -257,7 +257,7 @@ async function restore(
   const bytes = replay.logs.reduce((sum, log) => sum + log.end, 0);
   if (4 * bytes <= parts.settings.memtableBytes) {
     const segment = newSegment(parts, takeNumber(), state, replay.nextSequence);
-    rewrite(segment, replay.logs);
+    rewrite(segment, replay.logs, state.lastSequence);
     return { version: state.version, built: [], active: segment };
   }
   const built: BuiltTable[] = [];
@@ -271,8 +271,11 @@ async function restore(
   return { version, built, active: undefined };
 }
 
-/** Copies operations into the segment as one record, and syncs it. */
-function rewrite(segment: Segment, logs: readonly ReplayedLog[]): void {
+/**
+ * Copies operations into the segment as one record, and syncs it. Until a manifest names this log
+ * it is a stranger behind the old ones, so it must not testify that anything of theirs was durable.
+ */
+function rewrite(segment: Segment, logs: readonly ReplayedLog[], durableSequence: number): void {
   const { memtable, log } = segment;
   const need = logs.reduce((sum, other) => sum + other.end, 0);
   memtable.fits(need);
@@ -288,7 +291,7 @@ function rewrite(segment: Segment, logs: readonly ReplayedLog[]): void {
     type: typeGroup,
     payloadBytes: memtable.endRecord(at),
     operations,
-    durableSequence: memtable.firstSequence,
+    durableSequence,
   });
   log.writeSync(memtable.arena, memtable.end, false);
   log.syncSync();
