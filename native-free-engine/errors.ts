@@ -72,3 +72,11 @@ export function ioError(place: Place, what: string, cause: unknown): EngineError
   const said = cause instanceof Error ? cause.message : String(cause);
   return new EngineError("IO", `${what} of ${place.file} failed: ${said}`, { cause, place });
 }
+
+/** System errors as ours, with their cause; `what` was being done. Anything else passes. */
+export function coded(error: unknown, what: string): unknown {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  if (error instanceof EngineError || typeof code !== "string") return error;
+  const said = error instanceof Error ? error.message : String(error);
+  return new EngineError("IO", `${what} failed: ${said}`, { cause: error });
+}
