@@ -15,7 +15,7 @@ import {
   pressure,
 } from "./compaction/pick.ts";
 import type { Workers } from "./compaction/workers.ts";
-import { EngineError } from "./errors.ts";
+import { coded, EngineError } from "./errors.ts";
 import type { ManifestChain } from "./manifest-chain.ts";
 import { compressionAt, type Settings } from "./options.ts";
 import type { Segment } from "./segment.ts";
@@ -291,8 +291,12 @@ export class Background {
     return Math.max(1, this.#parts.clock.elapsed() - began);
   }
 
-  #run(job: Job): Promise<JobResult> {
-    return this.#parts.workers.run(job);
+  async #run(job: Job): Promise<JobResult> {
+    try {
+      return await this.#parts.workers.run(job);
+    } catch (error) {
+      throw coded(error, job.kind);
+    }
   }
 
   #jobBase(level: number) {
@@ -311,12 +315,13 @@ export class Background {
     const cause = error instanceof EngineError && error.code === "IO" ? error.cause : error;
     const system = (cause as { code?: unknown } | undefined)?.code;
     if (this.#stopping) return false;
-    if (system === "ENOSPC" || system === "EDQUOT") {
+    // A manifest that failed stays so: there is nothing to wait for.
+    const poisoned = this.#parts.manifest?.failure !== undefined;
+    if (!poisoned && (system === "ENOSPC" || system === "EDQUOT")) {
       await this.#parts.clock.sleep(diskFullRetryMs);
       return !this.#stopping;
     }
     const damaged = error instanceof EngineError && error.code === "CORRUPTION";
-    const poisoned = this.#parts.manifest?.failure !== undefined;
     if (!damaged && !poisoned && tries < triesMax) return true;
     this.fail(error);
     return false;
