@@ -21,7 +21,7 @@ import { checkpoint } from "./checkpoint.ts";
 import type { SnapshotMark } from "./compaction/job.ts";
 import { pickRange } from "./compaction/pick.ts";
 import { kindExpiring, kindTombstone, kindValue } from "./cursor.ts";
-import { EngineError } from "./errors.ts";
+import { coded, EngineError } from "./errors.ts";
 import { expiryOf } from "./expiry.ts";
 import { approximateBytes, openScan } from "./open-scan.ts";
 import type { EngineParts } from "./parts.ts";
@@ -141,7 +141,11 @@ export class LsmEngine implements Engine {
       throw new TypeError(`directory must be a path, got ${describe(directory)}`);
     }
     this.#checkWritable();
-    await checkpoint(this.#parts, directory);
+    try {
+      await checkpoint(this.#parts, directory);
+    } catch (error) {
+      throw coded(error, "checkpoint");
+    }
   }
 
   approximateBytes(range: Range = noOptions): number {
