@@ -6,7 +6,7 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 
 const scratch = mkdtempSync(join(tmpdir(), "everwrite-test-"));
 const report = join(scratch, "vitest.json");
@@ -58,7 +58,7 @@ process.exitCode = total.failed > 0 ? 1 : 0;
 /** Runs a command of node_modules/.bin, shows what it prints and keeps the end of it. */
 function run([program, ...args]) {
   return new Promise((resolve) => {
-    const path = `${join(process.cwd(), "node_modules", ".bin")}:${process.env.PATH}`;
+    const path = [join(process.cwd(), "node_modules", ".bin"), process.env.PATH].join(delimiter);
     const child = spawn(program, args, {
       env: { ...process.env, PATH: path },
       stdio: ["ignore", "pipe", "inherit"],

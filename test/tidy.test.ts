@@ -76,6 +76,14 @@ describe("imports", () => {
     ).toEqual([]);
   });
 
+  test("kvctl begins without loading the engine", () => {
+    const byPath = new Map(sources.map((source) => [source.path, source]));
+    const loaded = new Set(["bin/kvctl.ts"]);
+    for (const path of loaded) for (const next of byPath.get(path)?.loads ?? []) loaded.add(next);
+    expect([...loaded]).toContain("bin/commands.ts");
+    expect([...loaded].filter((path) => !path.startsWith("bin/"))).toEqual([]);
+  });
+
   test("no module of the package awaits at its top level, so that require() can load it", () => {
     expect(offenders(({ tree }) => tree.statements.filter(awaits).map(firstLine), shipped)).toEqual(
       [],

@@ -198,6 +198,17 @@ describe("what is wrong with a command", () => {
     expect(existsSync(path)).toBe(false);
   });
 
+  test("an interrupt ends it with 130", async () => {
+    const { path } = newDatabase();
+    const child = spawn(process.execPath, [kvctlPath, "--db", path, "put", "a", "-"]);
+    // It asks for the value once it runs: then it is waiting.
+    child.stdin.write("begin");
+    await new Promise((resolve) => child.stdin.once("drain", resolve).write("x".repeat(1 << 20)));
+    child.kill("SIGINT");
+    expect(await new Promise((resolve) => child.on("close", resolve))).toBe(130);
+    expect(existsSync(path)).toBe(false);
+  });
+
   test("a stack is shown only when asked for", async () => {
     const ran = await kvctl(["--db", "/nowhere", "get", "a"], { env: { KVCTL_DEBUG: "1" } });
     expect(ran.stderr).toMatch(/\n\s+at /);

@@ -14,6 +14,8 @@ export interface Source {
   readonly lines: readonly string[];
   /** Paths of ours, relative to the root. */
   readonly imports: readonly string[];
+  /** Those of them that are loaded with the file: not types, not dynamic imports. */
+  readonly loads: readonly string[];
   /** Names of packages, and of Node's own modules as "node:fs". */
   readonly packages: readonly string[];
   readonly tree: ts.SourceFile;
@@ -41,11 +43,16 @@ function readSource(path: string): Source {
     if (specifier.startsWith(".")) imports.push(normalize(join(dirname(path), specifier)));
     else packages.push(packageOf(specifier));
   }
-  return { path, text, lines: text.split("\n"), imports, packages, tree };
+  const loads = tree.statements
+    .filter(isLoaded)
+    .flatMap(specifiersOf)
+    .filter((specifier) => specifier.startsWith("."))
+    .map((specifier) => normalize(join(dirname(path), specifier)));
+  return { path, text, lines: text.split("\n"), imports, loads, packages, tree };
 }
 
 /** Static, dynamic and type imports, and re-exports. */
-function specifiersOf(tree: ts.SourceFile): string[] {
+function specifiersOf(tree: ts.Node): string[] {
   const found: string[] = [];
   visit(tree, (node) => {
     if (ts.isImportDeclaration(node) || ts.isExportDeclaration(node)) {
@@ -60,6 +67,14 @@ function specifiersOf(tree: ts.SourceFile): string[] {
     }
   });
   return found;
+}
+
+function isLoaded(statement: ts.Statement): boolean {
+  if (ts.isExportDeclaration(statement)) return !statement.isTypeOnly;
+  return (
+    ts.isImportDeclaration(statement) &&
+    statement.importClause?.phaseModifier !== ts.SyntaxKind.TypeKeyword
+  );
 }
 
 function packageOf(specifier: string): string {
