@@ -1,8 +1,7 @@
 /** stats, verify, salvage, compact and checkpoint: looking after a database. */
-import type { EngineStats, VerifyReport } from "../../native-free-engine/index.ts";
+import type { EngineStats, SalvageReport, VerifyReport } from "../../native-free-engine/index.ts";
 import { exits } from "../exit.ts";
 import { databaseOf, type Invocation, withDatabase } from "../invocation.ts";
-import { outline } from "../outline.ts";
 import { count, plural, size, table } from "../units.ts";
 import { rangeOf } from "./scan.ts";
 
@@ -26,8 +25,9 @@ export async function salvage(invocation: Invocation): Promise<number> {
   const { output } = invocation;
   const { salvageEngine } = await import("../../native-free-engine/index.ts");
   const report = await salvageEngine(databaseOf(invocation));
-  await output.result(report, outline(report));
-  return exits.ok;
+  await output.result(report, salvageText(report));
+  const { tablesLost, recordsSkipped, bytesLost } = report;
+  return tablesLost + recordsSkipped + bytesLost > 0 ? exits.partial : exits.ok;
 }
 
 export async function compact(invocation: Invocation): Promise<number> {
@@ -108,4 +108,19 @@ function verifyText(report: VerifyReport): string {
   const verdict = report.ok ? "ok" : `${plural(problems.length, "problem")}`;
   lines.push(`${verdict}: ${inTables}, ${inLogs}`);
   return `${lines.join("\n")}\n`;
+}
+
+function salvageText(report: SalvageReport): string {
+  const { tablesKept, tablesRewritten, tablesLost, logEntries, filesMoved } = report;
+  const lines = report.lost.map(
+    ({ file, offset, bytes }) => `lost: ${plural(bytes, "byte")} of ${file} from byte ${offset}`,
+  );
+  if (report.orderInferred) {
+    lines.push("note: no manifest says which tables are newer; where they differ, it was guessed");
+  }
+  if (filesMoved.length > 0) lines.push(`moved to lost/: ${filesMoved.join(", ")}`);
+  const tables = `${count(tablesKept)} kept, ${count(tablesRewritten)} rewritten`;
+  const gone = tablesLost === 0 ? "" : `, ${count(tablesLost)} lost`;
+  const fromLogs = `${plural(logEntries, "entry", "entries")} from the logs`;
+  return `${lines.map((line) => `${line}\n`).join("")}salvaged: tables ${tables}${gone}; ${fromLogs}\n`;
 }
