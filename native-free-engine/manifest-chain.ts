@@ -65,6 +65,10 @@ export class ManifestChain {
     await switchCurrent(this.#disk, this.#directory, number);
     this.#current = next;
     before.close();
-    this.#disk.removeSync(pathIn(this.#directory, manifestName(before.number)));
+    try {
+      this.#disk.removeSync(pathIn(this.#directory, manifestName(before.number)));
+    } catch {
+      // The next open removes what could not be removed now.
+    }
   }
 }
