@@ -120,7 +120,7 @@ export class LsmEngine implements Engine {
     const { commit, tree, segments, background } = this.#parts;
     while (!commit.flushGroup()) await commit.settled();
     if (commit.failure !== undefined) throw commit.failure;
-    if (tree.active.memtable.keyCount > 0) segments.sealActive(0);
+    if (tree.active.memtable.keyCount > 0 && !segments.sealActive(0)) throw commit.failure;
     await background.flushed();
   }
 
