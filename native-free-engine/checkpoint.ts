@@ -22,7 +22,7 @@ export async function checkpoint(parts: EngineParts, directory: string): Promise
   // Nothing may come between: a write of the same tick would be cut in two by the seal.
   while (!commit.flushGroup()) await commit.settled();
   if (commit.failure !== undefined) throw commit.failure;
-  if (tree.active.memtable.keyCount > 0) segments.sealActive(0);
+  if (tree.active.memtable.keyCount > 0 && !segments.sealActive(0)) throw commit.failure;
   const view = tree.view();
   const sealed = [...tree.sealed].reverse().map((segment) => segment.memtable);
   const start = sealed[0] ?? tree.active.memtable;
