@@ -304,7 +304,7 @@ export class Background {
     const compression = compressionAt(settings.compression, level);
     return {
       directory,
-      shape: { hashSeed, blockBytes: settings.tuning.blockBytes, compression },
+      shape: { hashSeed, blockBytes: settings.tuning.blockBytes, compression, level },
       snapshots: snapshots(),
       now: clock.now(),
     };

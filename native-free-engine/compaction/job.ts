@@ -15,6 +15,8 @@ export interface TableShape {
   readonly hashSeed: number;
   readonly blockBytes: number;
   readonly compression: "none" | "deflate";
+  /** The level they are written for, 0 unless said: all that salvage has to tell old from new. */
+  readonly level?: number;
 }
 
 export interface KeyRange {

@@ -6,6 +6,8 @@ import { tableVersion } from "./format.ts";
 import type { TableMeta } from "./meta.ts";
 
 export interface Properties {
+  /** The level it was written for; it may have been moved down since. */
+  readonly level: number;
   readonly entries: number;
   readonly tombstones: number;
   readonly keys: number;
@@ -23,6 +25,7 @@ export interface Properties {
 }
 
 const numbers = [
+  "level",
   "entries",
   "tombstones",
   "keys",
@@ -69,6 +72,7 @@ export function decodeProperties(
   if (typeof smallest !== "string" || typeof largest !== "string") return "a key bound is missing";
   const count = (name: (typeof numbers)[number]): number => fields.get(name) as number;
   return {
+    level: count("level"),
     entries: count("entries"),
     tombstones: count("tombstones"),
     keys: count("keys"),

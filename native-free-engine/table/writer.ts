@@ -176,6 +176,7 @@ export class TableWriter {
 
   #properties(sequences: { readonly min: number; readonly max: number }): Properties {
     return {
+      level: this.#shape.level ?? 0,
       entries: this.#entries,
       tombstones: this.#tombstones,
       keys: this.#keys,

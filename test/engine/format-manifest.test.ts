@@ -2,7 +2,6 @@
  * The manifest and the CURRENT in FORMAT.md are those that the code writes, byte for byte, and
  * reads.
  */
-import { existsSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { placeSeed } from "../../native-free-engine/base/hash.ts";
 import { readCurrent, switchCurrent } from "../../native-free-engine/current.ts";
@@ -10,8 +9,9 @@ import { formatVersion } from "../../native-free-engine/log/record.ts";
 import { ManifestWriter, readManifest } from "../../native-free-engine/manifest.ts";
 import type { ManifestState } from "../../native-free-engine/manifest-state.ts";
 import { applyEdit, type Edit } from "../../native-free-engine/version.ts";
+import { bytesInPage, hex } from "../support/format-page.ts";
 import { directory, newDisk } from "./manifest-fixture.ts";
-import { key, paperTable, versionOf } from "./version-fixture.ts";
+import { paperTable, versionOf } from "./version-fixture.ts";
 
 const number = 12;
 const path = "/db/MANIFEST-000012";
@@ -33,48 +33,6 @@ const edit: Edit = {
   added: [{ level: 0, table: paperTable(13, "cat", "emu", { tombstones: 1 }) }],
   removed: [],
 };
-
-/** The page that has the section, whether or not the parts are merged already. */
-function page(): string {
-  const texts = ["FORMAT.md", "FORMAT-manifest.md.part"]
-    .map((name) => new URL(`../../native-free-engine/${name}`, import.meta.url))
-    .filter((url) => existsSync(url))
-    .map((url) => readFileSync(url, "utf8"));
-  return texts.find((text) => /^## Manifest$/m.test(text)) ?? "";
-}
-
-/**
- * The bytes of all fences with that name, in order. Each hex line begins with its offset; a line
- * with an asterisk repeats the byte before it up to the next offset. JSON is without line breaks.
- */
-function bytesInPage(name: string): Uint8Array {
-  const bytes: number[] = [];
-  let repeats = false;
-  for (const [, kind, fence, body = ""] of page().matchAll(/```(hex|json) (\S+)\n([^`]*)\n```/g)) {
-    if (fence !== name) continue;
-    if (kind === "json") {
-      bytes.push(...key(body.replace(/\n\s*/g, "")));
-      continue;
-    }
-    for (const line of body.split("\n")) {
-      const [first = "", ...digits] = (line.split(";")[0] ?? "").trim().split(/\s+/);
-      if (first === "*") {
-        repeats = true;
-        continue;
-      }
-      const offset = Number.parseInt(first, 16);
-      while (repeats && bytes.length < offset) bytes.push(bytes.at(-1) ?? 0);
-      repeats = false;
-      expect(offset, line).toBe(bytes.length);
-      bytes.push(...digits.map((digit) => Number.parseInt(digit, 16)));
-    }
-  }
-  return Uint8Array.from(bytes);
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
-}
 
 test("the code writes the manifest of the page", async () => {
   const disk = await newDisk();

@@ -1,7 +1,6 @@
 /**
  * The table in FORMAT.md is the table that the code writes, byte for byte, and reads.
  */
-import { readFileSync } from "node:fs";
 import { beforeAll, expect, test } from "vitest";
 import { hash32, loadHash } from "../../native-free-engine/base/hash.ts";
 import { kindExpiring, kindTombstone, kindValue } from "../../native-free-engine/cursor.ts";
@@ -10,6 +9,7 @@ import { loadFilterPackage } from "../../native-free-engine/table/filter.ts";
 import { emptyFound, present, Table } from "../../native-free-engine/table/table.ts";
 import { describeTable } from "../../native-free-engine/table/tail.ts";
 import { TableWriter } from "../../native-free-engine/table/writer.ts";
+import { bytesInPage, hex } from "../support/format-page.ts";
 import { type Entry, everything, newDisk, text } from "./table-fixture.ts";
 
 const path = "/db/000033.sst";
@@ -20,25 +20,6 @@ beforeAll(async () => {
   await loadHash();
   await loadFilterPackage();
 });
-
-/** The bytes of all fences with that name, in order; each hex line must begin with its offset. */
-function bytesInPage(name: string): Uint8Array {
-  const page = readFileSync(new URL("../../native-free-engine/FORMAT.md", import.meta.url), "utf8");
-  const bytes: number[] = [];
-  for (const [, kind, fence, body = ""] of page.matchAll(/```(hex|json) (\S+)\n([^`]*)\n```/g)) {
-    if (fence !== name) continue;
-    if (kind === "json") {
-      bytes.push(...text(body));
-      continue;
-    }
-    for (const line of body.split("\n")) {
-      const [offset, ...digits] = (line.split(";")[0] ?? "").trim().split(/\s+/);
-      expect(Number.parseInt(offset ?? "", 16), line).toBe(bytes.length);
-      bytes.push(...digits.map((digit) => Number.parseInt(digit, 16)));
-    }
-  }
-  return Uint8Array.from(bytes);
-}
 
 const entries: Entry[] = [
   { key: text("cart"), value: text("milk"), kind: kindValue, sequence: 0, expiry: 0 },
@@ -55,7 +36,6 @@ test("the code writes the table of the page", () => {
     writer.addParts(key, 0, key.length, value, 0, value.length, kind, sequence, expiry);
   }
   writer.finish({ min: 0x100, max: 0x105 });
-  const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString("hex");
   expect(hex(disk.bytesOf(path))).toBe(hex(bytesInPage("table-33")));
 });
 
