@@ -21,7 +21,8 @@ export function refuseLostEdits(
   const known = new Set(state.version.levels.flat().map((table) => table.number));
   for (const file of names) {
     const { kind, number } = parseName(file);
-    if (kind !== "table" || known.has(number)) continue;
+    // The table of a log has a higher number; a lower one is left from before the last recovery.
+    if (kind !== "table" || known.has(number) || number < state.logNumber) continue;
     const path = `${directory}/${file}`;
     if (lastSequenceOf(disk, path, number) <= state.lastSequence) continue;
     const what = `newer than all that the manifest knows, and ${logName(state.logNumber)} is gone`;
