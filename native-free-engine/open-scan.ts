@@ -1,6 +1,6 @@
 /** From the tree to a scan: which sources take part, newest first, and how they are merged. */
 import type { Range, Scan, ScanOptions } from "./api.ts";
-import { sharedPrefixBytes } from "./base/bytes.ts";
+import { compare, sharedPrefixBytes } from "./base/bytes.ts";
 import { describe } from "./base/text.ts";
 import type { SnapshotMark } from "./compaction/job.ts";
 import type { Cursor } from "./cursor.ts";
@@ -53,7 +53,8 @@ export function approximateBytes(parts: EngineParts, range: Range): number {
     if (!overlaps(meta, { smallest: low, largest: high })) continue;
     const table = handle.table();
     const from = low === undefined ? 0 : table.offsetOf(low, 0, low.length);
-    const to = high === undefined ? meta.bytes : table.offsetOf(high, 0, high.length);
+    const isWithin = high !== undefined && compare(high, meta.largest) <= 0;
+    const to = isWithin ? table.offsetOf(high, 0, high.length) : meta.bytes;
     bytes += Math.max(0, to - from);
   }
   for (const { memtable } of [tree.active, ...tree.sealed]) {
