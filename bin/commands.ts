@@ -149,6 +149,7 @@ export const commands: readonly CommandSpec[] = [
     name: "dump",
     summary: "describe one log, table or manifest file",
     arguments: [["<file>", "its path, or its name in --db"]],
+    options: [["--limit <n>", "list at most so many entries, blocks or records (default 1000)"]],
     examples: ["kvctl dump data/000012.log", "kvctl --db data dump MANIFEST-000001 --json"],
     load: async () => (await import("./commands/dump.ts")).dump,
   },

@@ -112,7 +112,8 @@ function inEncoding(bytes: Uint8Array, encoding: Encoding): string {
   return encoding === "text" ? show(bytes) : encode(bytes, encoding);
 }
 
-function limitOf(text: unknown): number | undefined {
+/** A whole number, or nothing where the option was not given. */
+export function limitOf(text: unknown): number | undefined {
   if (text === undefined) return undefined;
   const limit = Number(text);
   if (/^\d+$/.test(String(text)) && Number.isSafeInteger(limit)) return limit;

@@ -153,14 +153,26 @@ describe("dump", () => {
     expect(text.stdout).toMatch(/^kind: /m);
     const name = path.slice(database.path.length + 1);
     const json = await database.run("dump", name, "--json");
+    expect(json).toMatchObject({ code: 0, stderr: "" });
     expect(JSON.parse(json.stdout)).toHaveProperty("kind");
   });
 
+  test("of a damaged file shows what can be read, names the damage and exits 1", async () => {
+    const database = await filled();
+    await database.run("compact");
+    const table = fileOf(database, /\.sst$/);
+    flipByte(table, 1000);
+    const ran = await kvctl(["dump", table]);
+    expect(ran.code).toBe(1);
+    expect(ran.stdout).toMatch(/^damage: 1\n {2}offset=\d+ {2}what=/m);
+    expect(ran.stdout).toMatch(/^entries: \d+\n {2}kind=put {2}key="k\d+"/m);
+  });
+
   test("of something else is refused", async () => {
-    const file = join(scratch(), "000007.sst");
+    const file = join(scratch(), "notes.txt");
     appendFileSync(file, "this is no table");
     const ran = await kvctl(["dump", file]);
-    expect(ran.code).not.toBe(0);
-    expect(`${ran.stdout}${ran.stderr}`).toContain("000007.sst");
+    expect(ran).toMatchObject({ code: 2, stdout: "" });
+    expect(ran.stderr).toContain("notes.txt is no file of a database");
   });
 });
