@@ -227,6 +227,8 @@ export class Commit {
   }
 
   #hold(writes: readonly Write[], bytes: number, sync: boolean): Promise<void> {
+    // Looking for room may have been what failed; then nobody will ever make any.
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     if (this.#held.length === 0) this.#heldSince = this.#clock.elapsed();
     const deferred = defer();
     this.#held.push({ writes: writes.map(copyOf), bytes, sync, deferred });
