@@ -122,6 +122,8 @@ export interface EngineStats {
   readonly flushes: number;
   readonly compactions: number;
   readonly trivialMoves: number;
+  /** Flushes and compactions that run or are due: 0 once the tree is in shape. */
+  readonly backgroundJobs: number;
   readonly cacheBytes: number;
   readonly cacheBytesMax: number;
   readonly cacheHits: number;

@@ -95,6 +95,11 @@ export class Background {
     return this.#failure;
   }
 
+  /** Flushes and compactions that run or are due; merges for want of other work count once begun. */
+  get jobs(): number {
+    return this.#parts.tree.sealed.length + (this.#compacting === undefined ? 0 : 1);
+  }
+
   /**
    * How long each written byte is to be held back. Where flush or compaction is behind, writes are
    * slowed towards the rate at which it goes on, in proportion to how far behind it is: at half

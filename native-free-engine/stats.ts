@@ -22,6 +22,7 @@ export function statsOf(parts: EngineParts): EngineStats {
     flushes: counters.flushes,
     compactions: counters.compactions,
     trivialMoves: counters.trivialMoves,
+    backgroundJobs: background.jobs,
     cacheBytes: cache.bytes,
     cacheBytesMax: settings.cacheBytes,
     cacheHits: cache.hits,
