@@ -95,7 +95,7 @@ export class Background {
     return this.#failure;
   }
 
-  /** Flushes and compactions that run or are due; merges for want of other work count once begun. */
+  /** Flushes and compactions that run or are due; idle merges count once they have begun. */
   get jobs(): number {
     return this.#parts.tree.sealed.length + (this.#compacting === undefined ? 0 : 1);
   }

@@ -3,7 +3,6 @@
  * immutable; a change makes a new one. Sets are counted by who reads from them, and a table file
  * is removed when no set needs it any more and its removal is in the manifest.
  */
-import { compare } from "./base/bytes.ts";
 import { openTablesMax } from "./base/limits.ts";
 import type { Disk } from "./disk/disk.ts";
 import type { ReadPace } from "./disk/read-pace.ts";
@@ -215,9 +214,4 @@ export function tableFor(
 ): TableHandle | undefined {
   const position = run.index.floor(key, at, length);
   return position < 0 ? undefined : run.tables[position];
-}
-
-/** Whether the key lies in the table's range. */
-export function covers(meta: TableMeta, key: Uint8Array): boolean {
-  return compare(meta.smallest, key) <= 0 && compare(key, meta.largest) <= 0;
 }

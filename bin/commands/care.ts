@@ -122,5 +122,6 @@ function salvageText(report: SalvageReport): string {
   const tables = `${count(tablesKept)} kept, ${count(tablesRewritten)} rewritten`;
   const gone = tablesLost === 0 ? "" : `, ${count(tablesLost)} lost`;
   const fromLogs = `${plural(logEntries, "entry", "entries")} from the logs`;
-  return `${lines.map((line) => `${line}\n`).join("")}salvaged: tables ${tables}${gone}; ${fromLogs}\n`;
+  lines.push(`salvaged: tables ${tables}${gone}; ${fromLogs}`);
+  return `${lines.join("\n")}\n`;
 }

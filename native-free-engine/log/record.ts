@@ -53,11 +53,6 @@ export type RecordFound =
   /** Neither a record nor an end. */
   | { readonly kind: "unreadable"; readonly what: string };
 
-/** Bytes of a record with that payload. The payload itself is a multiple of 8. */
-export function recordBytes(payloadBytes: number): number {
-  return recordHeaderBytes + payloadBytes;
-}
-
 export function writeFileHeader(bytes: Uint8Array, at: number, header: FileHeader): void {
   bytes.fill(0, at, at + fileHeaderBytes);
   for (let i = 0; i < 8; i++) bytes[at + i] = header.magic.charCodeAt(i);

@@ -96,7 +96,8 @@ export class TableWriter {
 
   /**
    * Adds the next entry. Its key is copied; its value must stay as it is until the table is
-   * finished. All versions of a key come one after the other, newest first. Its sequence is 0 where no snapshot can tell; a block keeps sequences if one is not.
+   * finished. All versions of a key come one after the other, newest first. Its sequence is 0
+   * where no snapshot can tell; a block keeps sequences if one is not.
    */
   add(entry: WriterEntry): void {
     const { bytes, prefixAt, prefixLength, suffixAt, suffixLength } = entry;

@@ -133,7 +133,7 @@ describe("a timer fires on time", () => {
       expect(late).toBeLessThanOrEqual(bound.ms);
     });
 
-    test(`while a scan ${reverse ? "backward" : "forward"} passes versions of one key`, async () => {
+    test(`while a scan ${reverse ? "back" : "forward"} passes versions of one key`, async () => {
       const late = await bestLateness(async () => {
         expect(await versions.scan({ reverse }).nextMany(10)).toHaveLength(1);
       }, bound);

@@ -292,7 +292,7 @@ describe("what is closed stays closed", () => {
     expect(text(await engine.get("k"))).toBe("still writable");
   });
 
-  test("a database opened to read refuses writes, and close of its writer does not disturb it", async () => {
+  test("a database opened to read refuses writes, and outlives its writer", async () => {
     await engine.put("k", "v");
     const reader = await open({ readOnly: true });
     const refused = refusal("READ_ONLY");

@@ -80,9 +80,8 @@ export async function recoveredCount(engine, { acknowledged, issued }) {
     const next = operationAt(count);
     // Deletions leave no trace of themselves: try whether one more of them explains it.
     if (next[0].type !== "del" || count >= issued) {
-      throw new Error(
-        `not a prefix: ${acknowledged} acknowledged, ${issued} issued, newest ${newest}; ${difference}`,
-      );
+      const counts = `${acknowledged} acknowledged, ${issued} issued, newest ${newest}`;
+      throw new Error(`not a prefix: ${counts}; ${difference}`);
     }
     applyTo(state, next);
     count += 1;

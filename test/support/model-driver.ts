@@ -161,9 +161,8 @@ export class ModelDriver {
       const lines = differ.map(
         (k) => `${shown(k)}: ${shown(wanted.get(k))} → ${shown(found.get(k))}`,
       );
-      throw new Error(
-        `no prefix of ${rest.length} writes explains what is left; against the base:\n${lines.join("\n")}`,
-      );
+      const against = `against the base:\n${lines.join("\n")}`;
+      throw new Error(`no prefix of ${rest.length} writes explains what is left; ${against}`);
     }
     this.state = chosen;
     this.markDurable();

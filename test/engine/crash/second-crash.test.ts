@@ -1,6 +1,7 @@
 /**
  * The power goes again: before every operation of the recovery from a crash, of the writes that
- * follow it, and of the close. What the first crash left is durable, so the second takes none of it.
+ * follow it, and of the close. What the first crash left is durable, so the second takes none of
+ * it.
  */
 import { afterAll, describe, expect, test } from "vitest";
 import { afterPowerCut, judge } from "../../support/crash-judge.ts";

@@ -18,7 +18,7 @@ const shapes = [
 ] as const;
 
 for (const shape of shapes) {
-  test(`with sound files, all of it comes back, whatever is wrong above (${shape.name})`, async () => {
+  test(`with sound files, all comes back, whatever is wrong above (${shape.name})`, async () => {
     const sample = await buildSample(shape);
     for (const [name, spoil] of Object.entries(spoilers)) {
       const disk = sample.disk.clone();
