@@ -6,7 +6,7 @@ import { readU32 } from "./base/bytes.ts";
 import type { Disk } from "./disk/disk.ts";
 import { EngineError } from "./errors.ts";
 import { logName } from "./files.ts";
-import { operationBytes, operationHeaderBytes } from "./log/operation.ts";
+import { areOperations, keyLengthMask, operationBytes } from "./log/operation.ts";
 import {
   fileHeaderBytes,
   logMagic,
@@ -94,23 +94,18 @@ function readable(
   const record = readRecord(arena, at, bytes, number);
   if (record.kind !== "record") return undefined;
   const places: number[] = [];
-  if (record.type === typeSeal) return { places, next: record.next };
-  for (let place = record.payloadAt; place + operationHeaderBytes <= record.next; ) {
-    const length = sizeOf(arena, place);
-    if (length === undefined || place + length > record.next) return undefined;
+  const { payloadAt, next, operations } = record;
+  if (!areOperations(arena, payloadAt, next, operations)) return undefined;
+  for (let place = payloadAt; places.length < operations; place += sizeOf(arena, place)) {
     places.push(place);
-    place += length;
   }
-  return { places, next: record.next };
+  return { places, next };
 }
 
-function sizeOf(arena: Uint8Array, at: number): number | undefined {
+/** Of an operation that makes sense. */
+function sizeOf(arena: Uint8Array, at: number): number {
   const kindAndKey = readU32(arena, at + 4);
-  const kind = kindAndKey >>> 24;
-  if (kind > 2) return undefined;
-  const keyLength = kindAndKey & 0xffffff;
-  const valueLength = readU32(arena, at + 8);
-  return valueLength > 2 ** 30 ? undefined : operationBytes(kind, keyLength, valueLength);
+  return operationBytes(kindAndKey >>> 24, kindAndKey & keyLengthMask, readU32(arena, at + 8));
 }
 
 function memtableOf(
@@ -129,7 +124,7 @@ function memtableOf(
   memtable.fits(arena.length);
   const at = memtable.beginRecord();
   for (const place of places) {
-    memtable.index(memtable.copyOperation(arena, place, sizeOf(arena, place) ?? 0));
+    memtable.index(memtable.copyOperation(arena, place, sizeOf(arena, place)));
   }
   sealRecord(memtable.arena, at, log.number, {
     type: typeGroup,

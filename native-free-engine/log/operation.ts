@@ -14,6 +14,7 @@
  * in the endless log of which each file is a stretch, so they cost no bytes of their own.
  */
 import { readU32 } from "../base/bytes.ts";
+import { keyBytesMax, valueBytesMax } from "../base/limits.ts";
 import { kindExpiring } from "../cursor.ts";
 import { fileHeaderBytes, recordHeaderBytes, typeGroup } from "./record.ts";
 
@@ -33,6 +34,24 @@ export const keyLengthMask = 0xffffff;
 export function keyOffset(operation: number, kind: number): number {
   const head = operation + operationHeaderBytes;
   return kind === kindExpiring ? head + expiryBytes : head;
+}
+
+/**
+ * Whether the payload `[at, end)` of a record is so many operations, end to end. A checksum says
+ * that these are the bytes that were written, not that they make sense to this program.
+ */
+export function areOperations(arena: Uint8Array, at: number, end: number, count: number): boolean {
+  let next = at;
+  for (let i = 0; i < count; i++) {
+    if (next + operationHeaderBytes > end) return false;
+    const kindAndKey = readU32(arena, next + 4);
+    const kind = kindAndKey >>> 24;
+    const keyLength = kindAndKey & keyLengthMask;
+    const valueLength = readU32(arena, next + 8);
+    if (kind > kindExpiring || keyLength > keyBytesMax || valueLength > valueBytesMax) return false;
+    next += operationBytes(kind, keyLength, valueLength);
+  }
+  return next <= end && end - next < operationHeaderBytes;
 }
 
 /** Visits each operation of a log image whose records in [header, end) have been verified. */

@@ -9,6 +9,7 @@ import { assert } from "../base/assert.ts";
 import { type Disk, readFullySync } from "../disk/disk.ts";
 import { corruption, EngineError } from "../errors.ts";
 import { logName } from "../files.ts";
+import { areOperations } from "./operation.ts";
 import {
   fileHeaderBytes,
   logMagic,
@@ -160,6 +161,10 @@ function readExtent(log: LoadedLog, nextSequence: number): Extent {
       return { ...base, end: at, trouble: `record of unknown type ${record.type}` };
     }
     if (sealed) return { ...base, end: at, trouble: "record behind the log's seal" };
+    const { payloadAt, next, operations: count } = record;
+    if (!areOperations(log.arena, payloadAt, next, count)) {
+      return { ...base, end: at, trouble: `record is not ${count} operations` };
+    }
     sealed = record.type === typeSeal;
     records += 1;
     operations += record.operations;
