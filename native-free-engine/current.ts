@@ -63,7 +63,8 @@ export function currentContent(number: number): string {
   return `${name} ${sum}\n`;
 }
 
-function parseCurrent(content: string): CurrentFound {
+/** What the whole content of the file says. */
+export function parseCurrent(content: string): CurrentFound {
   const { kind, number } = parseName(content.slice(0, Math.max(0, content.indexOf(" "))));
   if (kind === "manifest" && content === currentContent(number)) return { kind: "ok", number };
   const shown = JSON.stringify(content.slice(0, 40));

@@ -4,7 +4,7 @@
  * it but the identity of the database, and the tables speak for themselves.
  */
 import { readCurrent } from "./current.ts";
-import { type Disk, readFullySync } from "./disk/disk.ts";
+import { type Disk, readWhole } from "./disk/disk.ts";
 import { EngineError, isEngineError } from "./errors.ts";
 import { currentName, manifestName, parseName, pathIn, tableName } from "./files.ts";
 import { fileHeaderBytes, readRecord, typeEdit } from "./log/record.ts";
@@ -156,14 +156,4 @@ function identityOfTables(
 function lostNames(disk: Disk, directory: string): readonly string[] {
   const lost = pathIn(directory, lostDirectory);
   return disk.existsSync(lost) ? disk.listSync(lost) : [];
-}
-
-function readWhole(disk: Disk, path: string): Uint8Array {
-  const file = disk.openSync(path, "read");
-  try {
-    const bytes = new Uint8Array(file.bytesSync());
-    return bytes.subarray(0, readFullySync(file, bytes, 0, bytes.length, 0));
-  } finally {
-    file.closeSync();
-  }
 }

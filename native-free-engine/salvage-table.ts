@@ -7,14 +7,14 @@
 import { compare, readU32 } from "./base/bytes.ts";
 import { placeSeed } from "./base/hash.ts";
 import type { TableShape } from "./compaction/job.ts";
-import { type Disk, readFullySync } from "./disk/disk.ts";
+import { type Disk, readWhole } from "./disk/disk.ts";
 import { isEngineError } from "./errors.ts";
 import { pathIn, tableName } from "./files.ts";
 import { BlockColumns } from "./table/block-columns.ts";
 import { inflate } from "./table/codec.ts";
 import { blockDamage, codecDeflate, codecNone, trailerBytes } from "./table/format.ts";
 import type { BuiltTable } from "./table/meta.ts";
-import { readTail, type Tail } from "./table/tail.ts";
+import { decodeWholeTable, type Tail } from "./table/tail.ts";
 import { TableWriter } from "./table/writer.ts";
 
 /** A stretch of a file that could not be read. */
@@ -31,7 +31,7 @@ export interface CopiedTable {
 }
 
 /** A block as stored, trailer included, or bytes that are none. */
-type Stretch = { readonly from: number; readonly to: number; readonly isBlock: boolean };
+export type Stretch = { readonly from: number; readonly to: number; readonly isBlock: boolean };
 
 /** Copies what is readable of table `number` into table `target`. */
 export function copyReadable(
@@ -80,15 +80,8 @@ function readTable(
   directory: string,
   number: number,
 ): { readonly bytes: Uint8Array; readonly tail: Tail | undefined } {
-  const file = disk.openSync(pathIn(directory, tableName(number)), "read");
-  try {
-    const size = file.bytesSync();
-    const bytes = new Uint8Array(size);
-    const length = readFullySync(file, bytes, 0, size, 0);
-    return { bytes: bytes.subarray(0, length), tail: tailOf(() => readTail(file, { number })) };
-  } finally {
-    file.closeSync();
-  }
+  const bytes = readWhole(disk, pathIn(directory, tableName(number)));
+  return { bytes, tail: tailOf(() => decodeWholeTable(bytes, { number })) };
 }
 
 function tailOf(read: () => Tail): Tail | undefined {
@@ -119,7 +112,7 @@ function* stretchesOf(
 }
 
 /** Finds blocks by their trailers. What stands behind the last one is the tail, and maybe more. */
-function* searchBlocks(bytes: Uint8Array, number: number): Generator<Stretch> {
+export function* searchBlocks(bytes: Uint8Array, number: number): Generator<Stretch> {
   let start = 0;
   for (let end = 1; end + trailerBytes <= bytes.length; end++) {
     const codec = bytes[end]!;

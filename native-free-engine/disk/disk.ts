@@ -93,3 +93,14 @@ export function readFullySync(
   }
   return done;
 }
+
+/** All bytes of a file. */
+export function readWhole(disk: Disk, path: string): Uint8Array {
+  const file = disk.openSync(path, "read");
+  try {
+    const bytes = new Uint8Array(file.bytesSync());
+    return bytes.subarray(0, readFullySync(file, bytes, 0, bytes.length, 0));
+  } finally {
+    file.closeSync();
+  }
+}

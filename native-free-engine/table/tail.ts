@@ -126,6 +126,19 @@ export function readTail(file: DiskFile, place: TablePlace): Tail {
   return decodeTail(tail, tailAt, place);
 }
 
+/** Takes apart the tail of a file that is in memory as a whole. */
+export function decodeWholeTable(bytes: Uint8Array, place: TablePlace): Tail {
+  const file = tableName(place.number);
+  const footerAt = bytes.length - footerBytes;
+  if (footerAt < 0)
+    throw corruption({ file, offset: 0 }, `no table has only ${bytes.length} bytes`);
+  const tailAt = readFooter(bytes, footerAt, place, footerAt).index.at;
+  if (tailAt > footerAt) {
+    throw corruption({ file, offset: footerAt }, "the index begins behind the footer");
+  }
+  return decodeTail(bytes.subarray(tailAt), tailAt, place);
+}
+
 /** Opens a table's file. One that is missing is damage: the manifest names it. */
 export function openTableFile(disk: Disk, path: string, number: number): DiskFile {
   try {
