@@ -3,10 +3,12 @@
  * checksum, the order of keys, that filters know their keys, that levels are disjoint, that the
  * counts agree, that the logs continue each other. It takes no lock and changes nothing.
  */
+import { compare } from "./base/bytes.ts";
 import { loadHash } from "./base/hash.ts";
-import type { Disk } from "./disk/disk.ts";
-import { EngineError, isEngineError } from "./errors.ts";
+import { type Disk, readWhole } from "./disk/disk.ts";
+import { corruption, EngineError, isEngineError } from "./errors.ts";
 import { currentName, tableName } from "./files.ts";
+import { describeTableFile } from "./inspect-table.ts";
 import type { Replay } from "./log/replay.ts";
 import type { ManifestState } from "./manifest-state.ts";
 import { settingsOf } from "./options.ts";
@@ -14,6 +16,7 @@ import { findDatabase, replayNeeded } from "./recovery.ts";
 import { BlockCache } from "./table/block-cache.ts";
 import type { TableMeta } from "./table/meta.ts";
 import { Table } from "./table/table.ts";
+import { describeTable } from "./table/tail.ts";
 
 export interface VerifyProblem {
   readonly file: string;
@@ -33,9 +36,20 @@ export interface VerifyReport {
   readonly problems: readonly VerifyProblem[];
 }
 
+/** Beside a live writer a table may go while it is being checked: then all is checked again. */
+const triesMax = 5;
+const settings = settingsOf({ readOnly: true }, { memoryBytes: 0 });
+
 export async function verifyOn(disk: Disk, directory: string): Promise<VerifyReport> {
   await loadHash();
-  const settings = settingsOf({ readOnly: true }, { memoryBytes: 0 });
+  for (let tries = 1; ; tries++) {
+    const before = fingerprint(disk, directory);
+    const report = verifyOnce(disk, directory);
+    if (report.ok || tries === triesMax || fingerprint(disk, directory) === before) return report;
+  }
+}
+
+function verifyOnce(disk: Disk, directory: string): VerifyReport {
   const problems: VerifyProblem[] = [];
   const found = attempt(problems, currentName, () => findDatabase(disk, directory, settings));
   const state = found?.state;
@@ -43,10 +57,10 @@ export async function verifyOn(disk: Disk, directory: string): Promise<VerifyRep
   let entries = 0;
   const tables = state.version.levels.flat();
   for (const meta of tables) {
-    const checked = attempt(problems, tableName(meta.number), () =>
-      verifyTable(disk, directory, state, meta),
-    );
-    entries += checked ?? 0;
+    const known = problems.length;
+    const file = tableName(meta.number);
+    entries += attempt(problems, file, () => verifyTable(disk, directory, state, meta)) ?? 0;
+    if (problems.length > known) addFurther(problems, disk, directory, meta.number);
   }
   const replay = attempt(problems, "the commit logs", () =>
     replayNeeded(disk, directory, found.names, state),
@@ -54,14 +68,49 @@ export async function verifyOn(disk: Disk, directory: string): Promise<VerifyRep
   return reportOf(problems, tables.length, entries, replay);
 }
 
+/** Changes with each edit of the manifest. Nothing is said of one that cannot be read. */
+function fingerprint(disk: Disk, directory: string): string {
+  try {
+    const { state } = findDatabase(disk, directory, settings);
+    const numbers = state?.version.levels.map((tables) => tables.map(({ number }) => number));
+    return JSON.stringify([numbers, state?.logNumber]);
+  } catch {
+    return "";
+  }
+}
+
 function verifyTable(disk: Disk, directory: string, state: ManifestState, meta: TableMeta): number {
-  const path = `${directory}/${tableName(meta.number)}`;
+  const { number } = meta;
+  const path = `${directory}/${tableName(number)}`;
   const cache = new BlockCache(0);
   const table = Table.open({ disk, path, meta, hashSeed: state.hashSeed, cache });
   try {
-    return table.verify().entries;
+    const { entries } = table.verify();
+    const { smallest, largest } = describeTable({ disk, path, number }).meta;
+    if (compare(smallest, meta.smallest) === 0 && compare(largest, meta.largest) === 0) {
+      return entries;
+    }
+    const place = { file: tableName(number), offset: 0 };
+    throw corruption(place, "the table has other bounds than the manifest says");
   } finally {
     table.release();
+  }
+}
+
+/** Checking a table ends at the first thing that is wrong: here is what else is. */
+function addFurther(
+  problems: VerifyProblem[],
+  disk: Disk,
+  directory: string,
+  number: number,
+): void {
+  const file = tableName(number);
+  const path = `${directory}/${file}`;
+  if (!disk.existsSync(path)) return;
+  const { damage } = describeTableFile(readWhole(disk, path), { name: file, number }, 0);
+  for (const { offset, what } of damage) {
+    if (problems.some((other) => other.file === file && other.offset === offset)) continue;
+    problems.push({ file, offset, what });
   }
 }
 
