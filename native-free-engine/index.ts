@@ -1,19 +1,19 @@
 /**
  * The door of the embedded engine: `import { openEngine } from "everwrite/engine"`. Nothing of the
- * cluster is pulled in, and the thread pool only when the first memtable is full.
+ * cluster is pulled in, the thread pool only when the first memtable is nearly full, and what is
+ * rarely asked for (verify, salvage, destroy) only when it is: kvctl starts for a single get.
  */
 import { randomBytes } from "node:crypto";
 import { totalmem } from "node:os";
 import type { Engine, EngineOptions } from "./api.ts";
 import { threadWorkers } from "./compaction/thread-workers.ts";
 import { inlineWorkers } from "./compaction/workers.ts";
-import { destroyOn } from "./destroy.ts";
 import { nodeDisk } from "./disk/node-disk.ts";
 import { openOn } from "./open.ts";
 import type { Identity } from "./recovery.ts";
-import { type SalvageReport, salvageOn } from "./salvage.ts";
+import type { SalvageReport } from "./salvage.ts";
 import { systemClock } from "./system-clock.ts";
-import { type VerifyReport, verifyOn } from "./verify.ts";
+import type { VerifyReport } from "./verify.ts";
 
 export type {
   BatchOperation,
@@ -62,6 +62,7 @@ export async function openEngine(location: string, options: EngineOptions = {}):
 
 /** Reads every byte of a database and checks it, without changing anything. */
 export async function verifyEngine(location: string): Promise<VerifyReport> {
+  const { verifyOn } = await import("./verify.ts");
   return verifyOn(nodeDisk(), location);
 }
 
@@ -70,11 +71,13 @@ export async function verifyEngine(location: string): Promise<VerifyReport> {
  * moved to `lost/` and reported; values are never invented.
  */
 export async function salvageEngine(location: string): Promise<SalvageReport> {
+  const { salvageOn } = await import("./salvage.ts");
   return salvageOn(nodeDisk(), systemClock, location, newIdentity);
 }
 
 /** Removes a database: its own files, and the directory if nothing else is in it. */
 export async function destroyEngine(location: string): Promise<void> {
+  const { destroyOn } = await import("./destroy.ts");
   return destroyOn(nodeDisk(), location);
 }
 
