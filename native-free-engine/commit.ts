@@ -141,7 +141,9 @@ export class Commit {
     this.#releasing = true;
     for (let first = this.#held[0]; first !== undefined; first = this.#held[0]) {
       const { writes, bytes, sync, deferred } = first;
-      if (this.#failure === undefined && !this.#hasRoom(bytes)) break;
+      const hasRoom = this.#failure === undefined && this.#hasRoom(bytes);
+      // Looking for room writes a group, and that can fail: then nobody may go on waiting.
+      if (!hasRoom && this.#failure === undefined) break;
       this.#held.shift();
       if (this.#failure !== undefined) deferred.reject(this.#failure);
       else this.#append(writes, sync).then(deferred.resolve, deferred.reject);
@@ -165,6 +167,12 @@ export class Commit {
     while (this.#group !== undefined || this.#writing !== undefined) {
       if (!this.flushGroup()) await this.#writing;
     }
+  }
+
+  /** Resolves when no log is being written or synced. Never rejects. */
+  async idle(): Promise<void> {
+    await this.settled();
+    await this.#syncs.idle();
   }
 
   /** Whether something is written that is not durable. */
@@ -229,6 +237,8 @@ export class Commit {
   #hold(writes: readonly Write[], bytes: number, sync: boolean): Promise<void> {
     // Looking for room may have been what failed; then nobody will ever make any.
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    // There is no room because writing the group before has failed: nobody would come back here.
+    if (this.#failure !== undefined) throw this.#failure;
     if (this.#held.length === 0) this.#heldSince = this.#clock.elapsed();
     const deferred = defer();
     this.#held.push({ writes: writes.map(copyOf), bytes, sync, deferred });

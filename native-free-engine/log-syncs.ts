@@ -66,6 +66,11 @@ export class LogSyncs {
     return segment.memtable.firstSequence + segment.log.written;
   }
 
+  /** Resolves when no sync is under way. Never rejects. */
+  async idle(): Promise<void> {
+    while (this.#syncing !== undefined) await this.#syncing;
+  }
+
   /** A flush made this segment's operations durable: its log needs no sync any more. */
   forget(segment: Segment): void {
     this.#unsynced = this.#unsynced.filter((other) => other !== segment);

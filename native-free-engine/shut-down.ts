@@ -31,8 +31,10 @@ export async function shutDown(
   try {
     for (const scan of [...scans]) await scan.close();
     await commit.settled();
-    while (commit.hasHeldWrites && background.failure === undefined) await background.flushed();
-    await commit.settled();
+    while (commit.hasHeldWrites && background.failure === undefined) {
+      await background.flushed();
+      await commit.settled();
+    }
     await background.stop();
     if (held.manifest !== undefined && commit.failure === undefined) {
       await sealLogs(parts);
@@ -43,6 +45,8 @@ export async function shutDown(
     files.removesObsolete = false;
     await files.idle();
     files.closeAll();
+    // A sync that still runs would hold its file open beyond the close.
+    await commit.idle();
     for (const { log } of [tree.active, ...tree.sealed]) log.close();
     held.manifest?.close();
     await workers.close();
