@@ -95,6 +95,7 @@ function readable(
   if (record.kind !== "record") return undefined;
   const places: number[] = [];
   const { payloadAt, next, operations } = record;
+  if (record.type === typeSeal && operations > 0) return undefined;
   if (!areOperations(arena, payloadAt, next, operations)) return undefined;
   for (let place = payloadAt; places.length < operations; place += sizeOf(arena, place)) {
     places.push(place);

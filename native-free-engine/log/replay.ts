@@ -161,8 +161,8 @@ function readExtent(log: LoadedLog, nextSequence: number): Extent {
       return { ...base, end: at, trouble: `record of unknown type ${record.type}` };
     }
     if (sealed) return { ...base, end: at, trouble: "record behind the log's seal" };
-    const { payloadAt, next, operations: count } = record;
-    if (!areOperations(log.arena, payloadAt, next, count)) {
+    const { payloadAt, next, operations: count, type } = record;
+    if ((type === typeSeal && count > 0) || !areOperations(log.arena, payloadAt, next, count)) {
       return { ...base, end: at, trouble: `record is not ${count} operations` };
     }
     sealed = record.type === typeSeal;
