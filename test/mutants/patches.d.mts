@@ -1,0 +1,16 @@
+/** The shapes of patches.mjs, which runs without a build and is used by a test too. */
+export interface Patch {
+  readonly name: string;
+  readonly file: string;
+  readonly promise: string;
+  readonly killer: string;
+  readonly hangs: boolean;
+}
+
+export function readPatches(): Patch[];
+
+export function applyPatch(
+  patch: Patch,
+  directory: string,
+  options: { readonly check: boolean },
+): { readonly applies: boolean; readonly said: string };
