@@ -23,9 +23,19 @@ const highestMs = 60_000;
 
 let library: Library | undefined;
 
+const packageName = "hdr-histogram-js";
+
+/** What has to be installed with the peers: nothing in a checkout. */
+export async function histogramPackages(): Promise<string[]> {
+  return import("hdr-histogram-js").then(
+    () => [],
+    () => [packageName],
+  );
+}
+
 /** A checkout has the package; beside an installed Everwrite it comes with the peers. */
 export async function loadHistograms(): Promise<void> {
-  library ??= await import("hdr-histogram-js").catch(() => loadPeer<Library>("hdr-histogram-js"));
+  library ??= await import("hdr-histogram-js").catch(() => loadPeer<Library>(packageName));
 }
 
 export class Latencies {

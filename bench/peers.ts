@@ -45,7 +45,7 @@ export function installPeers(
   }
   for (const name of names) {
     if (loads(name)) continue;
-    say(`building ${name} (there is no ready-made binary for this Node)`);
+    say(`fetching or building the binary of ${name}`);
     const built = npm(["rebuild", name]);
     if (loads(name)) continue;
     failures.set(name, `cannot be installed here: ${built || "it does not load"}`);

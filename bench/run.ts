@@ -10,7 +10,7 @@ import { chartOf } from "./chart.ts";
 import { type Choices, parseChoices, UsageError, usage } from "./choices.ts";
 import { compareFiles, readReport } from "./compare.ts";
 import { describeEnvironment, environmentNow, warnings } from "./environment.ts";
-import { sampledOneIn } from "./latency.ts";
+import { histogramPackages, sampledOneIn } from "./latency.ts";
 import type { Report } from "./measurement.ts";
 import { runMicro } from "./micro.ts";
 import { installPeers } from "./peers.ts";
@@ -74,7 +74,7 @@ async function runAll(choices: Choices, argv: readonly string[]): Promise<number
 async function runEngine(choices: Choices, argv: readonly string[]): Promise<number> {
   const environment = environmentNow();
   const targets = targetsOf(choices);
-  const unavailable = unavailableOf(targets);
+  const unavailable = await unavailableOf(targets);
   const directory = choices.directory ?? tmpdir();
   mkdirSync(directory, { recursive: true });
   const rows = await runSuite({ ...choices, targets, unavailable, directory, say: note });
@@ -103,7 +103,7 @@ async function runEngine(choices: Choices, argv: readonly string[]): Promise<num
 async function runScenes(choices: Choices, scenes: readonly SceneName[]): Promise<number> {
   const environment = environmentNow();
   const targets = targetsOf(choices);
-  const unavailable = unavailableOf(targets);
+  const unavailable = await unavailableOf(targets);
   const engines = targets.map(({ name }) => name).filter((name) => !unavailable.has(name));
   const directory = choices.directory ?? tmpdir();
   mkdirSync(directory, { recursive: true });
@@ -146,9 +146,9 @@ function targetsOf({ peers }: Choices): TargetInfo[] {
 }
 
 /** By the names of engines, what its package could not be had for. */
-function unavailableOf(targets: readonly TargetInfo[]): Map<string, string> {
+async function unavailableOf(targets: readonly TargetInfo[]): Promise<Map<string, string>> {
   const packages = targets.flatMap(({ package: name }) => name ?? []);
-  const failures = installPeers(packages, note);
+  const failures = installPeers([...(await histogramPackages()), ...packages], note);
   return new Map(
     targets.flatMap(({ name, package: needs }): [string, string][] => {
       const failure = needs === undefined ? undefined : failures.get(needs);
