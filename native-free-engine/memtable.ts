@@ -109,8 +109,7 @@ export class Memtable {
     memtable.#useArena(log.arena.buffer as SharedArrayBuffer);
     memtable.#end = log.end;
     forEachOperation(log.arena, log.end, (at) => {
-      // Built anew, since chains that come from a disk could lead anywhere.
-      memtable.#words[at >>> 2] = 0;
+      memtable.#words[at >>> 2] = 0; // Chains that come from a disk could lead anywhere.
       memtable.index(at);
     });
     return memtable;

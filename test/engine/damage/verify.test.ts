@@ -1,4 +1,4 @@
-/** Verification finds everything that is wrong, by file and offset, and nothing where all is well. */
+/** Verification finds all that is wrong, by file and offset, and nothing where all is well. */
 import { expect, test } from "vitest";
 import type { MemoryDisk } from "../../../native-free-engine/disk/memory-disk.ts";
 import { describeFileOn } from "../../../native-free-engine/inspect.ts";
