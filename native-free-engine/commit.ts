@@ -237,8 +237,6 @@ export class Commit {
   #hold(writes: readonly Write[], bytes: number, sync: boolean): Promise<void> {
     // Looking for room may have been what failed; then nobody will ever make any.
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    // There is no room because writing the group before has failed: nobody would come back here.
-    if (this.#failure !== undefined) throw this.#failure;
     if (this.#held.length === 0) this.#heldSince = this.#clock.elapsed();
     const deferred = defer();
     this.#held.push({ writes: writes.map(copyOf), bytes, sync, deferred });
