@@ -103,7 +103,7 @@ export function scattered(number: number, n: number): number {
 
 const zipfConstant = 0.99;
 
-/** Ranks by Zipf's law, as YCSB draws them (Gray et al., "Quickly generating billion-record…"). */
+/** Ranks by Zipf's law, as YCSB draws them (Gray et al., SIGMOD 1994). */
 export class Zipf {
   readonly #n: number;
   readonly #zeta: number;

@@ -12,7 +12,7 @@
  * Methods whose names end in Sync finish before they return. On this class of machine a
  * page-cached 4 KiB `readSync` costs about 1 µs and an awaited read 40 to 55 µs, so the hot paths
  * ask synchronously and turn asynchronous only where the disk has proved slow.
- * Failures are thrown as Node's system errors (`code`: ENOENT, ENOSPC, EIO, …); callers wrap them.
+ * Failures are thrown as Node's system errors (`code`: ENOENT, ENOSPC, EIO); callers wrap them.
  */
 
 /** How a file is opened. `create` fails when the name exists; `reuse` writes an existing file. */

@@ -1,7 +1,7 @@
 /**
- * `npm run mutants [-- NAME…]`: breaks the engine in one way after the other and runs the test that
- * must notice. A mutant that survives is a promise that no test keeps. Each runs on a copy of the
- * sources, so the checkout stays as it is.
+ * `npm run mutants [-- NAME…]`: breaks the engine in one way after the other and runs the test
+ * that must notice. A mutant that survives is a promise that no test keeps. Each runs on a copy of
+ * the sources, so the checkout stays as it is.
  */
 import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

@@ -23,7 +23,7 @@ function logOf(disk: MemoryDisk): string {
 }
 
 describe("a log that was closed cleanly", () => {
-  test("is refused when any byte of a record was changed, though nothing was ever synced", async () => {
+  test("is refused when a byte of a record was changed, though nothing was synced", async () => {
     const { disk } = await closedDatabase();
     const path = logOf(disk);
     const bytes = disk.bytesOf(path);
