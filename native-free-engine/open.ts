@@ -1,6 +1,8 @@
 /** Opening an engine on given ports: the door's work, without the choice of a real disk. */
 import type { EngineOptions } from "./api.ts";
 import { loadHash } from "./base/hash.ts";
+import { namedWorkers } from "./compaction/named-workers.ts";
+import { withFinalSyncs } from "./disk/final-syncs.ts";
 import { LsmEngine } from "./engine.ts";
 import { EngineError, isEngineError } from "./errors.ts";
 import { type Settings, settingsOf, type Tuning } from "./options.ts";
@@ -39,12 +41,13 @@ export async function openOn(
 }
 
 async function openToWrite(
-  world: World,
+  outside: World,
   directory: string,
   settings: Settings,
   context: OpenContext,
 ): Promise<LsmEngine> {
-  const { disk } = world;
+  const disk = withFinalSyncs(outside.disk);
+  const world = { ...outside, disk, workers: namedWorkers(disk, outside.workers) };
   if (!disk.existsSync(directory)) {
     // Says so, without making a directory, where nothing may be created.
     findDatabase(disk, directory, settings);

@@ -24,14 +24,13 @@ import type { CompactionJob, JobResult, KeyRange } from "./job.ts";
 const entriesPerStep = 1000;
 const nothing = new Uint8Array(0);
 
-/** Yields where a caller on the main thread may pause. */
+/** Yields where a caller on the main thread may pause. The tables' names are not durable yet. */
 export function* compact(disk: Disk, job: CompactionJob): Generator<void, JobResult> {
   const inputs = new Inputs(disk, job);
   const outputs = new Outputs(disk, job);
   try {
     const counts = yield* mergeAll(job, inputs.start(), outputs);
     const tables = outputs.finish();
-    if (tables.length > 0) disk.syncDirectorySync(job.directory);
     return {
       tables,
       ...counts,

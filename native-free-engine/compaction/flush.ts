@@ -21,7 +21,7 @@ import type { FlushJob, JobResult } from "./job.ts";
 const entriesPerStep = 1000;
 const nothing = new Uint8Array(0);
 
-/** Yields where a caller on the main thread may pause. */
+/** Yields where a caller on the main thread may pause. The table's name is not durable yet. */
 export function* flush(disk: Disk, job: FlushJob): Generator<void, JobResult> {
   // Bulk copies out of a SharedArrayBuffer are two to three times slower than within plain ones.
   const arena = new Uint8Array(job.end);
@@ -31,9 +31,6 @@ export function* flush(disk: Disk, job: FlushJob): Generator<void, JobResult> {
   yield;
   sortOperations(arena, offsets);
   yield;
-  // The log's name is durable before there is a table from it: a table whose log is nowhere is
-  // then proof that the manifest once knew of it (lost-edits.ts).
-  disk.syncDirectorySync(job.directory);
   const path = pathIn(job.directory, tableName(job.number));
   const writer = new TableWriter({ disk, path, number: job.number, shape: job.shape });
   try {
@@ -44,7 +41,6 @@ export function* flush(disk: Disk, job: FlushJob): Generator<void, JobResult> {
     }
     const entriesOut = writer.entries;
     const table = writer.finish({ min: job.firstSequence, max: job.firstSequence + job.end });
-    disk.syncDirectorySync(job.directory);
     const bytesWritten = table.bytes;
     return { tables: [table], entriesIn, entriesOut, bytesRead: 0, bytesWritten };
   } catch (error) {

@@ -18,7 +18,10 @@ import { randomFrom } from "../../support/random.ts";
 import { Driver } from "../../support/script-driver.ts";
 
 const faults = ["EIO", "EIO-sticky", "ENOSPC", "ENOSPC-sticky", "short"] as const;
-const scripts = Array.from({ length: 2 * scale }, (_, i) => scriptOf(firstSeed + 200 + i, 12));
+/** In this script a failed sync of the directory is followed by one that succeeds. */
+const found = [3201];
+const fresh = Array.from({ length: scale }, (_, i) => firstSeed + 200 + i);
+const scripts = [...found, ...fresh].map((seed) => scriptOf(seed, 12));
 /** Operations after which the device is replaced or the disk has room again. */
 const healAfter = 40;
 
