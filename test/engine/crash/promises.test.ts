@@ -70,3 +70,20 @@ describe("a log that was not closed", () => {
     await driver.close();
   });
 });
+
+describe("a log whose seal cannot be written", () => {
+  test.each([
+    ["flush", (driver: Driver) => driver.flush()],
+    ["checkpoint", (driver: Driver) => driver.checkpoint("/copy")],
+    ["compact", (driver: Driver) => driver.compact()],
+  ] as const)("makes %s reject", async (_name, call) => {
+    const driver = new Driver(new MemoryDisk(), setup, 1, new History());
+    await driver.open();
+    driver.put("key", 100);
+    await driver.settle();
+    driver.disk.failAt(driver.disk.operations + 1, "EIO");
+    await call(driver);
+    expect(driver.errors).toMatchObject([{ code: "LOG_FAILED" }]);
+    await driver.close();
+  });
+});
