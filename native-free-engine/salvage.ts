@@ -16,6 +16,7 @@ import { loadHash } from "./base/hash.ts";
 import { levelCount } from "./base/limits.ts";
 import type { Clock } from "./clock.ts";
 import type { Job, TableShape } from "./compaction/job.ts";
+import { namedWorkers } from "./compaction/named-workers.ts";
 import { inlineWorkers, type Workers } from "./compaction/workers.ts";
 import { switchCurrent } from "./current.ts";
 import type { Disk } from "./disk/disk.ts";
@@ -98,7 +99,7 @@ class Salvage {
     this.#disk = disk;
     this.#directory = directory;
     this.#found = found;
-    this.#workers = inlineWorkers(disk, clock);
+    this.#workers = namedWorkers(disk, inlineWorkers(disk, clock));
     this.#damaged = new Set(found.damaged);
     this.#nextFile = found.nextFile;
     this.#sequence = found.state?.lastSequence ?? 0;
