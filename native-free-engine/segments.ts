@@ -32,7 +32,7 @@ export interface SegmentParts {
   readonly commit: () => Commit;
   /** Something was written that is not durable yet. */
   readonly onWritten: () => void;
-  /** The first flush is not far: starting a thread takes about 150 ms. */
+  /** The first flush is not far: a thread may be started now. */
   readonly prepareFlush: () => void;
   /** A segment was filled: a moment to look after the disk's free space. */
   readonly onSealed: () => void;

@@ -17,13 +17,13 @@ import type { Workers } from "./workers.ts";
 /** One engine's flush and one compaction of it may run in each thread. */
 const tasksPerThread = 4;
 /**
- * A core stays free for the caller. Measured on two cores: with a second thread, loading is a
- * fifth slower, because three threads then share them.
+ * A core stays free for the caller where there are several; on two cores one thread serves flush
+ * and compaction. Whether a second one pays there could not be told from noise.
  */
 const threadsMax = Math.max(1, Math.min(2, availableParallelism() - 1));
 /** A thread that does not even answer a ping by then never will. */
 const pingMs = 20_000;
-/** Threads stay this long without work: starting one costs some 60 ms. */
+/** Threads stay this long without work, so that the next job finds one that is warm. */
 const idleMs = 5_000;
 
 interface Pool {

@@ -10,7 +10,7 @@ import { EngineError } from "../errors.ts";
 
 /**
  * Space is written with zeros ahead of the records once writes are synced, so that most
- * fdatasyncs change no metadata (measured: 128 against 200–290 µs). Zeros read as the log's end.
+ * fdatasyncs change no metadata. Zeros read as the log's end.
  */
 const prewriteBytes = 256 << 10;
 const zeros = new Uint8Array(64 << 10);

