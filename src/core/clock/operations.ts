@@ -1,0 +1,57 @@
+/**
+ * The identities of client operations that were superseded, kept beside a vector. A retried
+ * write may have been coordinated twice, under two dots: its identity tells that both are one,
+ * also when the second copy arrives after the first was overwritten.
+ */
+
+import type { Millis } from "../ids.ts";
+import { recentOperationsMax, retriedOperationsMax } from "../limits.ts";
+
+export interface Operation {
+  /** When the client began it, by the client's clock; 48 bits. */
+  readonly at: Millis;
+  /** 32 random bits of the client. */
+  readonly nonce: number;
+  /** Some attempt was not the first. Those are remembered longest. */
+  readonly retried: boolean;
+}
+
+/** Newest first. */
+export type Operations = readonly Operation[];
+
+export const noOperations: Operations = [];
+
+export function isSame(a: Operation, b: Operation): boolean {
+  return a.nonce === b.nonce && a.at === b.at;
+}
+
+export function holds(operations: Operations, operation: Operation): boolean {
+  for (const known of operations) if (isSame(known, operation)) return true;
+  return false;
+}
+
+/** The union, bounded: all that matters of the retried ones, and the newest of the others. */
+export function joinOperations(a: Operations, b: Operations): Operations {
+  if (a === b || b.length === 0) return a;
+  if (a.length === 0) return bounded([...b].sort(newestFirst));
+  const all = [...a, ...b].sort(newestFirst);
+  const unique: Operation[] = [];
+  for (const operation of all) {
+    const last = unique.at(-1);
+    if (last === undefined || !isSame(last, operation)) unique.push(operation);
+  }
+  return bounded(unique);
+}
+
+function bounded(sorted: readonly Operation[]): Operations {
+  let retried = 0;
+  let recent = 0;
+  return sorted.filter((operation) =>
+    operation.retried ? ++retried <= retriedOperationsMax : ++recent <= recentOperationsMax,
+  );
+}
+
+/** A retried mention comes before one that is not, so that it is the one that stays. */
+function newestFirst(a: Operation, b: Operation): number {
+  return b.at - a.at || b.nonce - a.nonce || Number(b.retried) - Number(a.retried);
+}

@@ -1,0 +1,36 @@
+/** Protocol ceilings and defaults, and how they relate. Configuration may lower a ceiling. */
+import { assert } from "../../native-free-engine/base/assert.ts";
+
+/** Equal parts of the ring; a power of two, at most 2^12. */
+export const partitionsDefault = 256;
+/** Copies of each partition in a data centre. */
+export const nDefault = 3;
+export const nMax = 7;
+export const keyBytesMax = 1 << 10;
+export const bucketBytesMax = 64;
+export const valueBytesMax = 1 << 20;
+/** A client's write that would make a sibling beyond this is refused; replication never is. */
+export const siblingsMax = 64;
+export const contextBytesMax = 8 << 10;
+/** One frame on the wire, also a batch of messages. */
+export const frameBytesMax = 80 << 20;
+/** Messages are gathered into one frame up to about this size. */
+export const frameBytesAim = 64 << 10;
+/** One batch of hints, or one page of a scan or an exchange. */
+export const pageBytesAim = 64 << 10;
+export const membersMax = 1000;
+export const deadlineMsDefault = 5_000;
+export const deadlineMsMin = 10;
+export const deadlineMsMax = 60_000;
+/** Requests that one node coordinates at a time; beyond it a client is told to come back. */
+export const requestsMax = 4_096;
+/** Superseded operations remembered beside a vector: retried ones, and the newest of the others. */
+export const retriedOperationsMax = 64;
+export const recentOperationsMax = 4;
+/** Hedged reads as a share of all reads: one in so many. */
+export const hedgeOneIn = 20;
+
+assert(
+  siblingsMax * (valueBytesMax + 256) + keyBytesMax < frameBytesMax,
+  "one key with all its siblings must fit in one frame",
+);

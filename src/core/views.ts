@@ -1,0 +1,39 @@
+/** What the machines of a node may ask of each other: three narrow, read-only views. */
+import type { NodeId, Partition } from "./ids.ts";
+import type { Key } from "./key.ts";
+import type { Standing } from "./message.ts";
+import type { RingState } from "./ring/ring-state.ts";
+
+/** The ring in force, as one node sees it. Replaced as a whole by a new epoch. */
+export interface RingView {
+  readonly state: RingState;
+  readonly self: NodeId;
+  readonly partitions: number;
+  partitionOf(key: Key): Partition;
+  /** The present owners, in order of preference. */
+  owners(partition: Partition): readonly NodeId[];
+  /** The owners that the partition is moving to; absent when it stays. */
+  future(partition: Partition): readonly NodeId[] | undefined;
+  /** Present and future owners: whoever must get every write. */
+  holders(partition: Partition): readonly NodeId[];
+  /** Present owners, then all other members as stand-ins, walking clockwise; distinct nodes. */
+  preference(partition: Partition): readonly NodeId[];
+  /** Partitions that this node holds, now or in future. */
+  held(): readonly Partition[];
+  isMember(node: NodeId): boolean;
+}
+
+/** Who answers, in this node's own judgement. The node itself is always live. */
+export interface LivenessView {
+  isLive(node: NodeId): boolean;
+  /** A running mean of how long answers take, in milliseconds; 1 when nothing is known. */
+  latencyMs(node: NodeId): number;
+  /** What one answer more took, or that none came within its time. Also evidence of life. */
+  answered(node: NodeId, now: number, tookMs: number): void;
+  missed(node: NodeId, now: number): void;
+}
+
+/** How far this node's own copies may be believed. */
+export interface StandingView {
+  of(partition: Partition): Standing;
+}
