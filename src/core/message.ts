@@ -208,10 +208,24 @@ export type SurveyMessage =
   | { readonly kind: "survey"; readonly request: RequestId; readonly question: string }
   | { readonly kind: "survey-reply"; readonly request: RequestId; readonly answer: string };
 
-/** Between a client and a node. */
+/**
+ * Between a client and a node. To a client a context is an opaque, sealed token (context-token.ts)
+ * that travels beside the command or result, whose own context is empty on this part of the way:
+ * the edge of the node opens and seals it.
+ */
 export type ClientMessage =
-  | { readonly kind: "request"; readonly request: RequestId; readonly command: Command }
-  | { readonly kind: "result"; readonly request: RequestId; readonly result: Result }
+  | {
+      readonly kind: "request";
+      readonly request: RequestId;
+      readonly command: Command;
+      readonly token: Uint8Array | undefined;
+    }
+  | {
+      readonly kind: "result";
+      readonly request: RequestId;
+      readonly result: Result;
+      readonly token: Uint8Array | undefined;
+    }
   /** From now on tell me of every new epoch, and of who is live. */
   | { readonly kind: "watch-ring" }
   | { readonly kind: "ring-news"; readonly state: RingState; readonly down: readonly NodeId[] }

@@ -1,0 +1,243 @@
+/**
+ * The gossip machine: once a second it raises its own heartbeat, tells one random peer all it
+ * knows and is told what it lacks (push-pull), and probes some peers directly. From that come the
+ * epochs that others are in, how many hints they hold, and whom they cannot reach.
+ */
+import type { Out } from "../event.ts";
+import type { Millis, NodeId } from "../ids.ts";
+import type { GossipMessage, Heartbeat } from "../message.ts";
+import type { Random } from "../random.ts";
+import type { RingView } from "../views.ts";
+import type { Liveness } from "./liveness.ts";
+
+export interface GossipTuning {
+  readonly gossipMs: Millis;
+  readonly probeMs: Millis;
+  /** Peers probed for good, next in the order of numbers; then some at random. */
+  readonly neighbours: number;
+  readonly strangers: number;
+  /** Helpers asked to probe a peer that does not answer. */
+  readonly helpers: number;
+  /** A gap between ticks beyond this is a stall of one's own: nobody is accused for it. */
+  readonly stallMs: Millis;
+}
+
+export const gossipDefaults: GossipTuning = {
+  gossipMs: 1_000,
+  probeMs: 1_000,
+  neighbours: 4,
+  strangers: 2,
+  helpers: 2,
+  stallMs: 500,
+};
+
+export interface GossipParts {
+  readonly self: NodeId;
+  readonly started: Millis;
+  readonly out: Out;
+  readonly random: Random;
+  readonly tuning: GossipTuning;
+  readonly liveness: Liveness;
+  ring(): RingView;
+  /** What this node says of itself. */
+  report(): { readonly hints: number; readonly filling: number };
+  /** News of a member, from itself or by hearsay. */
+  onHeartbeat(heartbeat: Heartbeat, now: Millis): void;
+}
+
+/** Probes by helpers for one suspect, in one round. */
+interface Inquiry {
+  readonly since: Millis;
+  answered: boolean;
+}
+
+export class Gossip {
+  readonly #parts: GossipParts;
+  readonly #known = new Map<NodeId, Heartbeat>();
+  readonly #sentAt = new Map<NodeId, { sequence: number; at: Millis }>();
+  readonly #inquiries = new Map<NodeId, Inquiry>();
+  #sequence = 0;
+  #heartbeat = 0;
+  #lastTick: Millis | undefined;
+  #nextGossip: Millis = 0;
+  #nextProbe: Millis = 0;
+
+  constructor(parts: GossipParts) {
+    this.#parts = parts;
+  }
+
+  heartbeatOf(node: NodeId): Heartbeat | undefined {
+    return node === this.#parts.self ? this.#own() : this.#known.get(node);
+  }
+
+  receive(now: Millis, from: NodeId, message: GossipMessage): void {
+    const { out, self } = this.#parts;
+    switch (message.kind) {
+      case "gossip": {
+        const newer = this.#lackedBy(message.heartbeats);
+        this.#learn(message.heartbeats, now);
+        out.send(from, { kind: "gossip-reply", heartbeats: newer });
+        return;
+      }
+      case "gossip-reply":
+        this.#learn(message.heartbeats, now);
+        return;
+      case "ping":
+        out.send(from, { kind: "pong", sequence: message.sequence, load: 0 });
+        return;
+      case "pong":
+        this.#ponged(from, message.sequence, now);
+        return;
+      case "ping-for":
+        // The helper answers from what it knows at first hand, which is at most a probe old.
+        if (message.target === self || this.#parts.liveness.isLive(message.target)) {
+          out.send(from, { ...message, kind: "pong-for" });
+        }
+        return;
+      case "pong-for": {
+        const inquiry = this.#inquiries.get(message.target);
+        if (inquiry !== undefined) inquiry.answered = true;
+        this.#parts.liveness.doubtDown(message.target);
+        return;
+      }
+    }
+  }
+
+  tick(now: Millis): void {
+    const { liveness, tuning } = this.#parts;
+    const gap = this.#lastTick === undefined ? 0 : now - this.#lastTick;
+    this.#lastTick = now;
+    if (gap > tuning.stallMs) liveness.forgive(now);
+    liveness.tick(now);
+    if (now >= this.#nextProbe) {
+      this.#nextProbe = now + tuning.probeMs;
+      this.#probe(now);
+    }
+    this.#judge(now);
+    if (now >= this.#nextGossip) {
+      this.#nextGossip = now + tuning.gossipMs;
+      this.#heartbeat += 1;
+      for (const peer of this.#partners()) this.#tell(peer);
+    }
+  }
+
+  /** Says at once what changed, instead of at the next round. */
+  spread(): void {
+    this.#heartbeat += 1;
+    const live = this.#peers().filter((peer) => this.#parts.liveness.isLive(peer));
+    for (let i = 0; i < 3 && live.length > 0; i++) this.#tell(this.#take(live));
+  }
+
+  #tell(peer: NodeId): void {
+    const heartbeats = [this.#own(), ...this.#known.values()];
+    this.#parts.out.send(peer, { kind: "gossip", heartbeats });
+  }
+
+  #own(): Heartbeat {
+    const { self, started, liveness } = this.#parts;
+    const epoch = this.#parts.ring().state.epoch;
+    const suspects = liveness.suspects().filter((node) => this.#parts.ring().isMember(node));
+    const heartbeat = this.#heartbeat;
+    return { node: self, started, heartbeat, epoch, ...this.#parts.report(), suspects };
+  }
+
+  #learn(heartbeats: readonly Heartbeat[], now: Millis): void {
+    for (const heartbeat of heartbeats) {
+      const { node } = heartbeat;
+      if (node === this.#parts.self) continue;
+      const known = this.#known.get(node);
+      if (known !== undefined && !isNewer(heartbeat, known)) continue;
+      this.#known.set(node, heartbeat);
+      this.#parts.onHeartbeat(heartbeat, now);
+    }
+  }
+
+  #lackedBy(heartbeats: readonly Heartbeat[]): readonly Heartbeat[] {
+    const theirs = new Map(heartbeats.map((heartbeat) => [heartbeat.node, heartbeat]));
+    return [this.#own(), ...this.#known.values()].filter((mine) => {
+      const their = theirs.get(mine.node);
+      return their === undefined || isNewer(mine, their);
+    });
+  }
+
+  /** One live peer; now and then one that does not answer, in case it does again. */
+  #partners(): readonly NodeId[] {
+    const { liveness, random } = this.#parts;
+    const peers = this.#peers();
+    const live = peers.filter((peer) => liveness.isLive(peer));
+    const silent = peers.filter((peer) => !liveness.isLive(peer));
+    const partners: NodeId[] = [];
+    if (live.length > 0) partners.push(this.#take(live));
+    if (random.below(live.length + 1) < silent.length) partners.push(this.#take(silent));
+    return partners;
+  }
+
+  #probe(now: Millis): void {
+    const { self, tuning, liveness, out } = this.#parts;
+    const peers = this.#peers();
+    const after = peers.filter((peer) => peer > self);
+    const circle = [...after, ...peers.filter((peer) => peer < self)];
+    const probed = new Set(circle.slice(0, tuning.neighbours));
+    const others = circle.slice(tuning.neighbours);
+    for (let i = 0; i < tuning.strangers && others.length > 0; i++) probed.add(this.#take(others));
+    for (const peer of liveness.suspects()) if (peers.includes(peer)) probed.add(peer);
+    for (const peer of probed) {
+      this.#sequence += 1;
+      this.#sentAt.set(peer, { sequence: this.#sequence, at: now });
+      out.send(peer, { kind: "ping", sequence: this.#sequence });
+    }
+  }
+
+  #ponged(from: NodeId, sequence: number, now: Millis): void {
+    const sent = this.#sentAt.get(from);
+    if (sent?.sequence !== sequence) return;
+    this.#sentAt.delete(from);
+    this.#parts.liveness.probed(from, now, now - sent.at);
+  }
+
+  /** Makes a suspicion a verdict once a second observer shares it. */
+  #judge(now: Millis): void {
+    const { liveness, out, tuning } = this.#parts;
+    const peers = this.#peers();
+    const suspects = liveness.suspects();
+    for (const node of this.#inquiries.keys()) {
+      if (!suspects.includes(node)) this.#inquiries.delete(node);
+    }
+    for (const node of suspects) {
+      if (!peers.includes(node)) continue;
+      const observers = peers.filter((peer) => peer !== node && liveness.isLive(peer));
+      if (observers.length === 0 || observers.some((peer) => this.#isSuspectOf(peer, node))) {
+        liveness.confirmDown(node);
+        continue;
+      }
+      const inquiry = this.#inquiries.get(node);
+      if (inquiry === undefined || now - inquiry.since > 2 * tuning.probeMs) {
+        if (inquiry !== undefined && !inquiry.answered) liveness.confirmDown(node);
+        this.#inquiries.set(node, { since: now, answered: false });
+        for (let i = 0; i < tuning.helpers && observers.length > 0; i++) {
+          out.send(this.#take(observers), { kind: "ping-for", sequence: 0, target: node });
+        }
+      }
+    }
+  }
+
+  #isSuspectOf(observer: NodeId, node: NodeId): boolean {
+    return this.#known.get(observer)?.suspects.includes(node) ?? false;
+  }
+
+  #peers(): NodeId[] {
+    const { self } = this.#parts;
+    const members = this.#parts.ring().state.members;
+    return members.filter(({ id, state }) => id !== self && state !== "left").map(({ id }) => id);
+  }
+
+  #take(from: NodeId[]): NodeId {
+    const [taken] = from.splice(this.#parts.random.below(from.length), 1);
+    return taken as NodeId;
+  }
+}
+
+/** A later start of the process outdoes any heartbeat of an earlier one. */
+export function isNewer(a: Heartbeat, b: Heartbeat): boolean {
+  return a.started !== b.started ? a.started > b.started : a.heartbeat > b.heartbeat;
+}

@@ -1,0 +1,194 @@
+/**
+ * Who answers. A node trusts what it saw itself: its own probes, its own requests, its own
+ * connections. That decides whom requests go to. Only when a second observer agrees is a node
+ * called down for everyone (the seeds ask for two sources). Ownership never follows from it.
+ */
+import type { Millis, NodeId } from "../ids.ts";
+import type { LivenessView } from "../views.ts";
+import { Phi } from "./phi.ts";
+
+export interface LivenessTuning {
+  /** Beyond this phi a silence is held against a peer … */
+  readonly phiMax: number;
+  /** … if it also lasted so long: a stall of the peer's event loop is no death. */
+  readonly silenceMs: Millis;
+  /** So many requests in a row without an answer are as good as a silence. */
+  readonly missesMax: number;
+  /** A node that went away so often within a minute is believed again only after a pause. */
+  readonly flapsMax: number;
+  readonly flapPauseMs: Millis;
+}
+
+export const livenessDefaults: LivenessTuning = {
+  phiMax: 8,
+  silenceMs: 3_000,
+  missesMax: 8,
+  flapsMax: 6,
+  flapPauseMs: 3_000,
+};
+
+/** `suspect`: this node gets no answer. `down`: and somebody else gets none either. */
+export type PeerState = "live" | "suspect" | "down";
+
+const minuteMs = 60_000;
+/** Weight of the newest latency in the running mean. */
+const latencyShare = 0.1;
+
+class Peer {
+  state: PeerState = "suspect";
+  /** Whether the transport has a connection. Nothing can be heard without one. */
+  linked = false;
+  heardAt: Millis = 0;
+  misses = 0;
+  latencyMs = 1;
+  why = "not heard of yet";
+  readonly phi = new Phi();
+  readonly fallsAt: Millis[] = [];
+}
+
+export class Liveness implements LivenessView {
+  readonly #self: NodeId;
+  readonly #tuning: LivenessTuning;
+  readonly #peers = new Map<NodeId, Peer>();
+  /** Whether a peer changed between live and not since the last look. */
+  #changed = false;
+
+  constructor(self: NodeId, tuning: LivenessTuning) {
+    this.#self = self;
+    this.#tuning = tuning;
+  }
+
+  isLive(node: NodeId): boolean {
+    return node === this.#self || this.#peers.get(node)?.state === "live";
+  }
+
+  stateOf(node: NodeId): PeerState {
+    return node === this.#self ? "live" : (this.#peers.get(node)?.state ?? "suspect");
+  }
+
+  /** Why a peer is not live, in words. */
+  whyNot(node: NodeId): string {
+    return this.#peers.get(node)?.why ?? "not heard of yet";
+  }
+
+  latencyMs(node: NodeId): number {
+    // The node itself answers without a network; anything else ties at one millisecond.
+    return this.#peers.get(node)?.latencyMs ?? (node === this.#self ? 0 : 1);
+  }
+
+  answered(node: NodeId, now: Millis, tookMs: number): void {
+    const peer = this.#peer(node);
+    peer.latencyMs += latencyShare * (tookMs - peer.latencyMs);
+    if (node !== this.#self) this.heard(node, now);
+  }
+
+  missed(node: NodeId, _now: Millis): void {
+    if (node !== this.#self) this.#peer(node).misses += 1;
+  }
+
+  /** Any message from the peer itself. */
+  heard(node: NodeId, now: Millis): void {
+    const peer = this.#peer(node);
+    peer.heardAt = now;
+    peer.misses = 0;
+    peer.linked = true;
+    if (peer.state !== "live") this.#revive(peer, now);
+  }
+
+  /** The answer to a probe: what regularity is learnt from. */
+  probed(node: NodeId, now: Millis, tookMs: number): void {
+    this.#peer(node).phi.arrived(now);
+    this.answered(node, now, tookMs);
+  }
+
+  linkChanged(node: NodeId, up: boolean, now: Millis): void {
+    const peer = this.#peer(node);
+    peer.linked = up;
+    if (up) {
+      peer.heardAt = now;
+      peer.phi.forgive(now);
+    } else if (peer.state === "live") this.#suspect(peer, now, "its connection broke");
+  }
+
+  /** Judges the silences. */
+  tick(now: Millis): void {
+    for (const peer of this.#peers.values()) {
+      if (peer.state !== "live") continue;
+      const silence = now - peer.heardAt;
+      if (silence > this.#tuning.silenceMs && peer.phi.at(now) > this.#tuning.phiMax) {
+        this.#suspect(peer, now, `silent for ${Math.round(silence)} ms`);
+      } else if (peer.misses >= this.#tuning.missesMax && silence > this.#tuning.silenceMs / 3) {
+        this.#suspect(peer, now, `${peer.misses} requests without an answer`);
+      }
+    }
+  }
+
+  /** This node itself stood still: whatever seems silent now may only not have been read yet. */
+  forgive(now: Millis): void {
+    for (const peer of this.#peers.values()) {
+      peer.heardAt = Math.max(peer.heardAt, now);
+      peer.misses = 0;
+      peer.phi.forgive(now);
+    }
+  }
+
+  /** A second observer agrees, or nobody is left to ask. */
+  confirmDown(node: NodeId): void {
+    const peer = this.#peer(node);
+    if (peer.state !== "suspect") return;
+    peer.state = "down";
+    this.#changed = true;
+  }
+
+  /** Others reach it, although this node does not. */
+  doubtDown(node: NodeId): void {
+    const peer = this.#peer(node);
+    if (peer.state !== "down") return;
+    peer.state = "suspect";
+    this.#changed = true;
+  }
+
+  suspects(): readonly NodeId[] {
+    const found: NodeId[] = [];
+    for (const [node, peer] of this.#peers) if (peer.state !== "live") found.push(node);
+    return found.sort((a, b) => a - b);
+  }
+
+  forget(node: NodeId): void {
+    this.#peers.delete(node);
+  }
+
+  /** True once after each change of anybody's state. */
+  takeChanged(): boolean {
+    const changed = this.#changed;
+    this.#changed = false;
+    return changed;
+  }
+
+  #suspect(peer: Peer, now: Millis, why: string): void {
+    peer.state = "suspect";
+    peer.why = why;
+    peer.fallsAt.push(now);
+    while (peer.fallsAt[0] !== undefined && peer.fallsAt[0] < now - minuteMs) peer.fallsAt.shift();
+    this.#changed = true;
+  }
+
+  #revive(peer: Peer, now: Millis): void {
+    const { flapsMax, flapPauseMs } = this.#tuning;
+    const last = peer.fallsAt.at(-1);
+    const flaps = peer.fallsAt.length >= flapsMax;
+    if (flaps && last !== undefined && now - last < flapPauseMs) return;
+    peer.state = "live";
+    peer.why = "";
+    this.#changed = true;
+  }
+
+  #peer(node: NodeId): Peer {
+    let peer = this.#peers.get(node);
+    if (peer === undefined) {
+      peer = new Peer();
+      this.#peers.set(node, peer);
+    }
+    return peer;
+  }
+}
