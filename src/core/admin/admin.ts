@@ -20,6 +20,8 @@ import { Surveys } from "./survey.ts";
 
 type AdminCommand = Command & { readonly kind: "admin" };
 type Answer = (result: Result) => void;
+type Given = Readonly<Record<string, unknown>>;
+type Run = (now: Millis, command: AdminCommand, given: Given, answer: Answer) => void;
 /** A new ring from the present one, or why not. */
 export type RingChange = (state: RingState) => RingState | Failed;
 
@@ -51,6 +53,7 @@ export interface AdminParts {
 export class Admin {
   readonly #parts: AdminParts;
   readonly #surveys: Surveys;
+  readonly #commands: Readonly<Record<string, Run>>;
   #now: Millis = 0;
 
   constructor(parts: AdminParts) {
@@ -60,6 +63,15 @@ export class Admin {
       ring: () => parts.ring(),
       answer: (question, then) => this.#answer(question as Question | { ask: "repair" }, then),
     });
+    this.#commands = {
+      status: (now, command, _given, answer) => this.#status(now, command, answer),
+      ring: (_now, _command, _given, answer) => answer(json(parts.ring().state)),
+      locate: (_now, _command, given, answer) => answer(this.#locate(given)),
+      versions: (now, command, given, answer) => this.#versions(now, command, given, answer),
+      hints: (now, command, _given, answer) => this.#hints(now, command, answer),
+      repair: (now, command, _given, answer) => this.#repair(now, command, answer),
+      join: (now, command, given, answer) => this.#join(now, command, given, answer),
+    };
   }
 
   request(now: Millis, command: AdminCommand, answer: Answer): void {
@@ -69,24 +81,11 @@ export class Admin {
       answer(failed("INVALID_ARGUMENT", `the arguments of ${command.name} are not a JSON object`));
       return;
     }
-    switch (command.name) {
-      case "status":
-        return this.#status(now, command, answer);
-      case "ring":
-        return answer(json(this.#parts.ring().state));
-      case "locate":
-        return answer(this.#locate(given));
-      case "versions":
-        return this.#versions(now, command, given, answer);
-      case "hints":
-        return this.#hints(now, command, answer);
-      case "repair":
-        return this.#repair(now, command, answer);
-      case "join":
-        return this.#join(now, command, given, answer);
-      default:
-        answer(failed("INVALID_ARGUMENT", `there is no command ${JSON.stringify(command.name)}`));
-    }
+    const run = Object.hasOwn(this.#commands, command.name)
+      ? this.#commands[command.name]
+      : undefined;
+    if (run !== undefined) run(now, command, given, answer);
+    else answer(failed("INVALID_ARGUMENT", `there is no command ${JSON.stringify(command.name)}`));
   }
 
   receive(now: Millis, from: NodeId, message: SurveyMessage): void {
@@ -144,7 +143,10 @@ export class Admin {
 
   #versions(now: Millis, { deadlineMs }: AdminCommand, given: Given, answer: Answer): void {
     const key = keyOfArguments(given);
-    if (key === undefined) return answer(failed("INVALID_ARGUMENT", "versions needs a key in hex"));
+    if (key === undefined) {
+      answer(failed("INVALID_ARGUMENT", "versions needs a key in hex"));
+      return;
+    }
     const partition = this.#parts.ring().partitionOf(key);
     const question = { ask: "versions", bucket: given["bucket"] ?? "", key: given["key"] };
     this.#ask(now, question, deadlineMs, answer, (answers) => {
@@ -176,7 +178,10 @@ export class Admin {
     }
     const change: RingChange = (state) => this.#parts.admit(state, candidate);
     const done = (outcome: RingState | Failed): void => {
-      if ("kind" in outcome) return answer(outcome);
+      if ("kind" in outcome) {
+        answer(outcome);
+        return;
+      }
       const member = outcome.members.find(
         ({ address, state }) => address === candidate.address && state === "member",
       );
@@ -203,8 +208,6 @@ export class Admin {
     } else then({ failure: "unknown question" });
   }
 }
-
-type Given = Readonly<Record<string, unknown>>;
 
 function parsed(text: string): Given | undefined {
   try {

@@ -1,0 +1,201 @@
+/** Liveness and gossip on a network of the test's own: who is called down, when, and by whom. */
+import { describe, expect, test } from "vitest";
+import type { Out } from "../../src/core/event.ts";
+import type { NodeId } from "../../src/core/ids.ts";
+import { Gossip, gossipDefaults } from "../../src/core/members/gossip.ts";
+import { Liveness, livenessDefaults } from "../../src/core/members/liveness.ts";
+import { Phi } from "../../src/core/members/phi.ts";
+import type { GossipMessage, Message } from "../../src/core/message.ts";
+import { seededRandom } from "../../src/core/random.ts";
+import type { RingState } from "../../src/core/ring/ring-state.ts";
+import type { RingView } from "../../src/core/views.ts";
+
+const seed = Number(process.env["SEED"] ?? 1);
+
+function ringOf(count: number, self: NodeId): RingView {
+  const members = Array.from({ length: count }, (_, i) => ({
+    id: i + 1,
+    address: `n${i + 1}`,
+    dc: "dc1",
+    rack: "r1",
+    weight: 1,
+    state: "member" as const,
+  }));
+  const state = { members, epoch: 1 } as unknown as RingState;
+  return { state, self, isMember: (id: NodeId) => id <= count } as unknown as RingView;
+}
+
+/** Nodes that gossip over links of `delayMs`; `cut` says which messages are lost. */
+class Town {
+  now = 1_000;
+  readonly nodes: { gossip: Gossip; liveness: Liveness; stopped: boolean }[] = [];
+  readonly #mail: { at: number; from: NodeId; to: NodeId; message: Message }[] = [];
+  readonly #random = seededRandom(seed);
+  cut: (from: NodeId, to: NodeId) => boolean = () => false;
+  messages = 0;
+
+  constructor(count: number) {
+    for (let id = 1; id <= count; id++) {
+      const liveness = new Liveness(id, livenessDefaults);
+      const out: Out = {
+        send: (to, message) => {
+          this.messages += 1;
+          const at = this.now + 1 + this.#random.below(5);
+          this.#mail.push({ at, from: id, to, message });
+        },
+        store: () => {},
+        notice: () => {},
+      };
+      const gossip = new Gossip({
+        self: id,
+        started: 1,
+        out,
+        random: seededRandom(seed * 1000 + id),
+        tuning: gossipDefaults,
+        liveness,
+        ring: () => ringOf(count, id),
+        report: () => ({ hints: 0, filling: 0 }),
+        onHeartbeat: () => {},
+      });
+      this.nodes.push({ gossip, liveness, stopped: false });
+    }
+  }
+
+  run(ms: number): void {
+    const end = this.now + ms;
+    while (this.now < end) {
+      this.now += 10;
+      for (const node of this.nodes) {
+        if (node.stopped) continue;
+        node.gossip.tick(this.now);
+        if (node.liveness.takeChanged()) node.gossip.spread();
+      }
+      const due = this.#mail.filter(({ at }) => at <= this.now);
+      for (const letter of due) this.#deliver(letter);
+    }
+  }
+
+  #deliver(letter: { at: number; from: NodeId; to: NodeId; message: Message }): void {
+    this.#mail.splice(this.#mail.indexOf(letter), 1);
+    const receiver = this.nodes[letter.to - 1];
+    if (receiver === undefined || receiver.stopped || this.cut(letter.from, letter.to)) return;
+    receiver.liveness.heard(letter.from, this.now);
+    receiver.gossip.receive(this.now, letter.from, letter.message as GossipMessage);
+  }
+
+  states(of: NodeId): string[] {
+    return this.nodes.map(({ liveness }, i) => (i + 1 === of ? "-" : liveness.stateOf(of)));
+  }
+}
+
+describe("phi", () => {
+  test("grows with silence, and more slowly where answers were irregular", () => {
+    const regular = new Phi();
+    const irregular = new Phi();
+    for (let i = 0; i < 50; i++) {
+      regular.arrived(i * 1000);
+      irregular.arrived(i * 1000 + (i % 2) * 700);
+    }
+    const at = 49_000 + 2_500;
+    expect(regular.at(49_100)).toBeLessThan(0.1);
+    expect(regular.at(at)).toBeGreaterThan(8);
+    expect(irregular.at(at)).toBeLessThan(regular.at(at));
+    expect(irregular.at(at)).toBeGreaterThan(irregular.at(at - 500));
+  });
+
+  test("says nothing before it has learnt, and forgives", () => {
+    const phi = new Phi();
+    expect(phi.at(1e9)).toBe(0);
+    for (let i = 0; i < 10; i++) phi.arrived(i * 1000);
+    phi.forgive(20_000);
+    expect(phi.at(20_500)).toBeLessThan(1);
+  });
+});
+
+describe("gossip", () => {
+  test("everybody finds everybody, and keeps finding them", () => {
+    const town = new Town(5);
+    town.run(5_000);
+    for (let id = 1; id <= 5; id++) {
+      expect(town.states(id).filter((state) => state === "live")).toHaveLength(4);
+    }
+  });
+
+  test("a silent node is down for everyone within five seconds, and live again when it returns", () => {
+    const town = new Town(5);
+    town.run(10_000);
+    town.nodes[2]!.stopped = true;
+    town.run(5_000);
+    expect(town.states(3)).toEqual(["down", "down", "-", "down", "down"]);
+    town.nodes[2]!.stopped = false;
+    town.run(2_000);
+    expect(town.states(3)).toEqual(["live", "live", "-", "live", "live"]);
+  });
+
+  test("a broken connection is noticed at once, and agreed on within a second", () => {
+    const town = new Town(3);
+    town.run(10_000);
+    town.nodes[2]!.stopped = true;
+    for (const id of [1, 2]) town.nodes[id - 1]!.liveness.linkChanged(3, false, town.now);
+    expect(town.nodes[0]!.liveness.isLive(3)).toBe(false);
+    town.run(900);
+    expect(town.states(3)).toEqual(["down", "down", "-"]);
+  });
+
+  test("one observer alone calls nobody down while others reach the node", () => {
+    const town = new Town(4);
+    town.run(10_000);
+    town.cut = (from, to) => (from === 3 && to === 1) || (from === 1 && to === 3);
+    let wasDown = false;
+    for (let i = 0; i < 200; i++) {
+      town.run(100);
+      wasDown ||= town.nodes[0]!.liveness.stateOf(3) === "down";
+    }
+    expect(town.nodes[0]!.liveness.isLive(3)).toBe(false);
+    expect(wasDown).toBe(false);
+    expect(town.nodes[1]!.liveness.stateOf(3)).toBe("live");
+  });
+
+  test("of two nodes, the one left decides alone", () => {
+    const town = new Town(2);
+    town.run(10_000);
+    town.nodes[1]!.stopped = true;
+    town.run(5_000);
+    expect(town.states(2)).toEqual(["down", "-"]);
+  });
+
+  test("a node that stood still itself accuses nobody", () => {
+    const town = new Town(3);
+    town.run(10_000);
+    town.nodes[0]!.stopped = true;
+    town.run(2_000);
+    town.nodes[0]!.stopped = false;
+    town.nodes[0]!.gossip.tick(town.now);
+    expect(town.nodes[0]!.liveness.suspects()).toEqual([]);
+    town.run(3_000);
+    expect(town.states(1)).toEqual(["-", "live", "live"]);
+    expect(town.states(2)).toEqual(["live", "-", "live"]);
+  });
+
+  test("a stall of two seconds is not death for the others either", () => {
+    const town = new Town(3);
+    town.run(10_000);
+    for (let i = 0; i < 5; i++) {
+      town.nodes[0]!.stopped = true;
+      town.run(2_000);
+      expect(town.states(1)).toEqual(["-", "live", "live"]);
+      town.nodes[0]!.stopped = false;
+      town.run(4_000);
+    }
+  });
+
+  test("news reaches all of 32 nodes within ceil(log2 n) + 3 rounds", () => {
+    const town = new Town(32);
+    town.run(2_000);
+    const heartbeat = town.nodes[0]!.gossip.heartbeatOf(1)!.heartbeat;
+    town.run(8_000);
+    for (const { gossip } of town.nodes) {
+      expect(gossip.heartbeatOf(1)!.heartbeat).toBeGreaterThan(heartbeat);
+    }
+  });
+});
