@@ -3,8 +3,8 @@
  * from zero, with the rate in digits behind each bar and a line for the range of its rounds.
  */
 import { describeEnvironment } from "./environment.ts";
-import type { EngineRow, Report, Row } from "./measurement.ts";
-import { rowLabel } from "./measurement.ts";
+import { type EngineRow, type Row, rowLabel } from "./measurement.ts";
+import type { Report } from "./report.ts";
 import { count, ours, rateOf } from "./table.ts";
 
 const width = 860;

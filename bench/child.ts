@@ -3,30 +3,18 @@
  * it is measured. An engine has a process of its own, so that none pays for another's garbage,
  * compiled code or page faults.
  */
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { Values } from "./keys.ts";
 import { loadHistograms } from "./latency.ts";
 import { loadAndRest } from "./load.ts";
+import { send, serve } from "./parent.ts";
 import type { Plan, RowDone } from "./plan.ts";
 import { runRow } from "./row-runner.ts";
 import { targetNamed } from "./targets/all.ts";
 import { workloadNamed } from "./workloads.ts";
 
-async function main(plan: Plan): Promise<void> {
+serve(async (plan: Plan) => {
   await loadHistograms();
-  const directory = mkdtempSync(join(plan.directory, "everwrite-bench-"));
-  try {
-    await runPlan(plan, directory);
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
-}
-
-async function runPlan(plan: Plan, parent: string): Promise<void> {
-  const { engine, n, valueBytes, secondsMax, round } = plan;
-  const directory = join(parent, "db");
-  mkdirSync(directory);
+  const { engine, n, valueBytes, secondsMax, round, directory } = plan;
   const chosen = plan.rows.map(({ workload, callers }) => ({
     ...workloadNamed(workload),
     callers,
@@ -45,26 +33,11 @@ async function runPlan(plan: Plan, parent: string): Promise<void> {
         ...where,
         unchecked: engine === "(driver)",
       });
-      await send({ kind: "row", engine, ...key, measurement });
+      await send<RowDone>({ kind: "row", engine, ...key, measurement });
     } catch (error) {
       const failure = error instanceof Error ? error.message : String(error);
-      await send({ kind: "row", engine, ...key, measurement: undefined, failure });
+      await send<RowDone>({ kind: "row", engine, ...key, measurement: undefined, failure });
     }
   }
   await target.close();
-}
-
-function send(message: RowDone): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (process.send === undefined) throw new Error("this file is run by the benchmark");
-    process.send(message, (error: Error | null) => (error === null ? resolve() : reject(error)));
-  });
-}
-
-main(JSON.parse(process.argv[2] ?? "null") as Plan).then(
-  () => process.disconnect(),
-  (error: unknown) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+});

@@ -1,6 +1,8 @@
 /** What can be asked of the benchmark, and the arguments read into it. */
 import { parseArgs } from "node:util";
+import type { Shape } from "./forecast.ts";
 import { keysMax } from "./keys.ts";
+import { microNames } from "./micro.ts";
 import { type SceneName, sceneNames } from "./stage.ts";
 import { allTargets } from "./targets/all.ts";
 import { workloads } from "./workloads.ts";
@@ -8,14 +10,14 @@ import { workloads } from "./workloads.ts";
 export interface Choices {
   readonly command: "all" | "engine" | "micro" | "compare" | "chart" | SceneName;
   readonly operands: readonly string[];
-  readonly n: number;
-  readonly sizes: readonly { readonly n: number; readonly valueBytes: number }[];
+  readonly sizes: readonly Shape[];
   readonly peers: readonly string[];
   readonly rounds: number;
   readonly chosen: readonly string[];
   readonly callers: readonly number[];
   readonly secondsMax: number;
   readonly directory: string | undefined;
+  readonly peersDirectory: string | undefined;
   readonly json: string | undefined;
   readonly out: string | undefined;
 }
@@ -29,9 +31,10 @@ const workloadNames = workloads.map(({ name }) => name);
 const commands = ["all", "engine", "micro", "compare", "chart", ...sceneNames] as const;
 
 export const usage = `\
-bench [all]                  everything below: hours
+bench [all]                  micro, engine with values of 100, 1024 and 4096 bytes and with ten
+                             times the keys, and at that size every scene: hours
 bench engine                 whole engines side by side
-bench micro [SUITE…]         block-search, filter, memtable, record, checksum
+bench micro [SUITE…]         ${microNames.join(", ")}
 bench growth                 reads at a tenth of the keys and at all; the last tenth of a load
 bench loop                   how late timers fire while a database is filled
 bench paced                  50,000 puts a second, through flushes and compactions
@@ -50,8 +53,9 @@ bench chart FILE.json        draw the first data set of a result as SVG
 --callers 1,128        callers in flight
 --seconds 30           no row begins an operation after so long
 --dir D                where databases are made; the system's temporary directory
---json FILE            save the result
---out FILE             where the chart goes; bench/chart.svg`;
+--peers-dir D          where peers are installed; below bench/ or in the user's cache directory
+--json FILE            save the result, as it grows
+--out FILE             where the chart goes; bench/chart.svg or ./everwrite-bench.svg`;
 
 /** `undefined` when help was asked for. */
 export function parseChoices(argv: readonly string[]): Choices | undefined {
@@ -62,23 +66,39 @@ export function parseChoices(argv: readonly string[]): Choices | undefined {
   if (command === undefined) {
     throw new UsageError(`there is no benchmark ${name}; there are ${commands.join(", ")}`);
   }
+  checkOperands(command, operands);
   const ns = numbers("n", values.n, 1000, keysMax);
   const valueBytes = numbers("value", values.value, 1, 1 << 20);
   const peers = values.peers === "none" ? [] : names("peers", values.peers, peerNames);
   return {
     command,
     operands,
-    n: ns[0] ?? 0,
     sizes: ns.flatMap((n) => valueBytes.map((bytes) => ({ n, valueBytes: bytes }))),
     peers: values.peers === undefined ? peerNames : peers,
-    rounds: numbers("rounds", values.rounds, 1, 100)[0] ?? 1,
+    rounds: number("rounds", values.rounds, 1, 100),
     chosen: names("workloads", values.workloads, workloadNames),
     callers: numbers("callers", values.callers, 1, 10_000),
-    secondsMax: numbers("seconds", values.seconds, 1, 86_400)[0] ?? 1,
+    secondsMax: number("seconds", values.seconds, 1, 86_400),
     directory: values.dir,
+    peersDirectory: values["peers-dir"],
     json: values.json,
     out: values.out,
   };
+}
+
+const operandsMax: Readonly<Record<string, number>> = {
+  compare: 2,
+  chart: 1,
+  micro: microNames.length,
+};
+
+function checkOperands(command: string, operands: readonly string[]): void {
+  const extra = operands[operandsMax[command] ?? 0];
+  if (extra !== undefined) throw new UsageError(`bench ${command} does not take ${extra}`);
+  if (command === "micro") names("micro", operands.join(","), microNames);
+  const needed = command === "compare" ? 2 : command === "chart" ? 1 : 0;
+  if (operands.length >= needed) return;
+  throw new UsageError(`bench ${command} needs ${needed === 2 ? "two result files" : "a result"}`);
 }
 
 function parse(argv: readonly string[]) {
@@ -94,12 +114,19 @@ function parse(argv: readonly string[]) {
         rounds: { ...text, default: "3" },
         callers: { ...text, default: "1,128" },
         seconds: { ...text, default: "30" },
-        ...{ peers: text, workloads: text, dir: text, json: text, out: text },
+        ...{ peers: text, workloads: text, json: text, out: text },
+        ...{ dir: text, "peers-dir": text },
       },
     });
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
+}
+
+function number(name: string, given: string, least: number, most: number): number {
+  const [only, second] = numbers(name, given, least, most);
+  if (only !== undefined && second === undefined) return only;
+  throw new UsageError(`--${name} takes one number, got ${given}`);
 }
 
 /** Whole numbers by commas; 1e6 and 10_000 are numbers too. */
@@ -116,5 +143,5 @@ function names(name: string, given: string | undefined, known: readonly string[]
   const parts = given.split(",");
   const unknown = parts.find((part) => !known.includes(part));
   if (unknown === undefined) return parts;
-  throw new UsageError(`--${name} knows ${known.join(", ")}, not ${unknown}`);
+  throw new UsageError(`${name}: there are ${known.join(", ")}, but not ${unknown}`);
 }

@@ -1,88 +1,117 @@
-/**
- * Tells a regression from noise: a row has changed only where the ranges of the two runs do not
- * overlap, so that even the luckiest round of the worse is behind the unluckiest of the better.
- * With three rounds a side, unchanged code passes for changed once in ten rows (2 of the 20 ways
- * in which six equal rounds can fall), so look at the rest of the table before believing one row.
- */
-import { readFileSync } from "node:fs";
-import { type Report, type Row, rowLabel, type Spread, sameRow } from "./measurement.ts";
-import { columns, count, ours, rateOf } from "./table.ts";
+/** Two results side by side: which rows and facts changed by more than noise (see judge.ts). */
+import { judgeAll, type Pair, roundsNeeded, type Verdict } from "./judge.ts";
+import { rowLabel, sameRow, spreadOf } from "./measurement.ts";
+import type { Report } from "./report.ts";
+import type { Fact, SceneResult } from "./scene.ts";
+import { columns, count, driver, ours } from "./table.ts";
 
-export type Verdict = "better" | "worse" | "same" | "unsure";
-
-export interface Change {
-  readonly row: Row;
+export interface Change extends Pair {
+  readonly label: string;
   readonly engine: string;
-  readonly before: Spread;
-  readonly after: Spread;
   readonly verdict: Verdict;
 }
 
-/** Two equal runs of two rounds fall apart in a third of all cases: too often to prove anything. */
-const roundsNeeded = 3;
+/** Facts in these units are better when there is more; in the other units, when there is less. */
+const moreIsBetter = ["/s", "%"];
+/** So many of the peers' rows may seem changed by chance. */
+const peersByChance = 0.1;
 
-export function judge(
-  before: Spread,
-  after: Spread,
-  rounds: { readonly before: number; readonly after: number },
-): Verdict {
-  if (Math.min(rounds.before, rounds.after) < roundsNeeded) return "unsure";
-  if (after.max < before.min) return "worse";
-  return after.min > before.max ? "better" : "same";
+/** Every row and fact that both results have. */
+export function changesBetween(before: Report, after: Report): Change[] {
+  const pairs = [...rowPairs(before, after), ...factPairs(before, after)];
+  const verdicts = judgeAll(pairs);
+  return pairs.map((pair, i) => ({ ...pair, verdict: verdicts[i] ?? "unsure" }));
 }
 
-/** Every row and engine that both runs have. */
-export function changesBetween(before: Report, after: Report): Change[] {
+/** Prints the changes; returns 1 if something of ours became worse, else 0. */
+export function compareReports(before: Report, after: Report, say: (line: string) => void): number {
+  const changes = changesBetween(before, after);
+  if (changes.length === 0) throw new Error("the two results have no row in common");
+  const head = ["row", "engine", "before", "after", "change", "verdict"];
+  const lines = changes.flatMap(({ label, engine, before: from, after: to, verdict }) => {
+    const earlier = spreadOf(from);
+    const later = spreadOf(to);
+    if (earlier === undefined || later === undefined) return [];
+    const shown = [earlier, later].map(
+      ({ median, min, max }) => `${count(median)} (${count(min)}–${count(max)})`,
+    );
+    const percent = 100 * (later.median / earlier.median - 1);
+    const change = Number.isFinite(percent) ? `${percent.toFixed(1)} %` : "";
+    return [[label, engine, ...shown, change, verdict]];
+  });
+  say(columns([head, ...lines]).trimEnd());
+  say("");
+  const mine = changes.filter(({ engine }) => engine === ours);
+  const worse = mine.filter(({ verdict }) => verdict === "worse").length;
+  const better = mine.filter(({ verdict }) => verdict === "better").length;
+  say(`${ours}: ${worse} worse and ${better} better, of ${mine.length}`);
+  for (const doubt of doubtsOf(changes)) say(doubt);
+  return worse > 0 ? 1 : 0;
+}
+
+function doubtsOf(changes: readonly Change[]): string[] {
+  const doubts: string[] = [];
+  const peers = changes.filter(({ isPeer, verdict }) => isPeer && verdict !== "unsure");
+  const moved = peers.filter(({ verdict }) => verdict !== "same").length;
+  if (moved > peersByChance * peers.length) {
+    doubts.push(
+      `${moved} of ${peers.length} rows of the peers changed too, and their code did not: ` +
+        "the machine did, so measure again",
+    );
+  }
+  if (changes.some(({ verdict }) => verdict === "unsure")) {
+    doubts.push(`unsure: fewer than ${roundsNeeded} rounds a side prove nothing, nor does a zero`);
+  }
+  return doubts;
+}
+
+type Named = Omit<Change, "verdict">;
+
+function rowPairs(before: Report, after: Report): Named[] {
   return before.rows.flatMap((row) => {
     const other = after.rows.find((candidate) => sameRow(row, candidate));
-    return row.engines.flatMap((engine): Change[] => {
-      const twin = other?.engines.find((candidate) => candidate.engine === engine.engine);
-      const rates = { before: rateOf(engine), after: twin && rateOf(twin) };
-      if (twin === undefined || rates.before === undefined || rates.after === undefined) return [];
-      const rounds = { before: engine.rounds.length, after: twin.rounds.length };
-      const verdict = judge(rates.before, rates.after, rounds);
-      return [{ row, engine: engine.engine, before: rates.before, after: rates.after, verdict }];
+    const label = `${rowLabel(row)}, ${count(row.n)} × ${row.valueBytes} B`;
+    return row.engines.flatMap(({ engine, rounds }): Named[] => {
+      const twin = other?.engines.find((candidate) => candidate.engine === engine);
+      if (twin === undefined || rounds.length === 0 || twin.rounds.length === 0) return [];
+      const rates = {
+        before: rounds.map(({ rate }) => rate),
+        after: twin.rounds.map(({ rate }) => rate),
+      };
+      return [{ ...named(label, engine), lessIsBetter: false, ...rates }];
     });
   });
 }
 
-/** Prints the changes; returns 1 if a row of ours became worse, else 0. */
-export function compareFiles(
-  paths: { readonly before: string; readonly after: string },
-  say: (line: string) => void,
-): number {
-  const reports = { before: readReport(paths.before), after: readReport(paths.after) };
-  const changes = changesBetween(reports.before, reports.after);
-  const head = ["row", "n", "value", "engine", "before", "after", "change", "verdict"];
-  const lines = changes.map(({ row, engine, before, after, verdict }) => [
-    rowLabel(row),
-    count(row.n),
-    `${row.valueBytes} B`,
-    engine,
-    `${count(before.median)} (${count(before.min)}–${count(before.max)})`,
-    `${count(after.median)} (${count(after.min)}–${count(after.max)})`,
-    `${(100 * (after.median / before.median - 1)).toFixed(1)} %`,
-    verdict,
-  ]);
-  say(columns([head, ...lines]).trimEnd());
-  const isOurs = ({ engine }: Change): boolean => engine === ours;
-  const worse = changes.filter(({ verdict }) => verdict === "worse");
-  const drifted = changes.filter((change) => !isOurs(change) && change.verdict !== "same");
-  say("");
-  say(`${worse.filter(isOurs).length} rows of ${ours} worse, of ${changes.filter(isOurs).length}`);
-  if (drifted.some(({ verdict }) => verdict !== "unsure")) {
-    say("peers changed too, and their code did not: the machine did, so measure again");
-  }
-  if (changes.some(({ verdict }) => verdict === "unsure")) {
-    say(`rows with fewer than ${roundsNeeded} rounds a side prove nothing`);
-  }
-  return worse.some(isOurs) ? 1 : 0;
+function factPairs(before: Report, after: Report): Named[] {
+  return before.scenes.flatMap((scene) => {
+    const other = after.scenes.find(
+      ({ scene: name, n, valueBytes }) =>
+        name === scene.scene && n === scene.n && valueBytes === scene.valueBytes,
+    );
+    if (other === undefined) return [];
+    return firstOfEach(scene.facts).flatMap(({ engine, name, unit }): Named[] => {
+      const values = {
+        before: valuesOf(scene, engine, name),
+        after: valuesOf(other, engine, name),
+      };
+      // What has no unit is a count, neither good nor bad.
+      if (values.after.length === 0 || unit === "") return [];
+      const label = `${scene.scene}: ${name}, ${unit}`;
+      return [{ ...named(label, engine), lessIsBetter: !moreIsBetter.includes(unit), ...values }];
+    });
+  });
 }
 
-export function readReport(path: string): Report {
-  const report = JSON.parse(readFileSync(path, "utf8")) as Partial<Report>;
-  if (report.kind !== "everwrite-bench" || report.version !== 1 || report.rows === undefined) {
-    throw new Error(`${path} is not a result of this benchmark`);
-  }
-  return report as Report;
+function named(label: string, engine: string) {
+  return { label, row: label, engine, isPeer: engine !== ours && engine !== driver };
+}
+
+function firstOfEach(facts: readonly Fact[]): Fact[] {
+  const seen = new Map(facts.map((fact) => [`${fact.engine}\n${fact.name}`, fact]));
+  return [...seen.values()];
+}
+
+function valuesOf({ facts }: SceneResult, engine: string, name: string): number[] {
+  return facts.filter((fact) => fact.engine === engine && fact.name === name).map((f) => f.value);
 }

@@ -4,7 +4,7 @@
  * fall into step with 128 callers or batches of 64.
  */
 import type { Histogram } from "hdr-histogram-js";
-import { loadPeer } from "./peers.ts";
+import { loadTool } from "./peers.ts";
 
 export const sampledOneIn = 17;
 
@@ -23,19 +23,10 @@ const highestMs = 60_000;
 
 let library: Library | undefined;
 
-const packageName = "hdr-histogram-js";
+export const histogramPackage = "hdr-histogram-js";
 
-/** What has to be installed with the peers: nothing in a checkout. */
-export async function histogramPackages(): Promise<string[]> {
-  return import("hdr-histogram-js").then(
-    () => [],
-    () => [packageName],
-  );
-}
-
-/** A checkout has the package; beside an installed Everwrite it comes with the peers. */
 export async function loadHistograms(): Promise<void> {
-  library ??= await import("hdr-histogram-js").catch(() => loadPeer<Library>(packageName));
+  library ??= await loadTool<Library>(histogramPackage, () => import("hdr-histogram-js"));
 }
 
 export class Latencies {

@@ -1,5 +1,4 @@
-/** What a run leaves behind: one measurement for each row, engine and round, and their summary. */
-import type { Environment } from "./environment.ts";
+/** What a row leaves behind: one measurement for each engine and round, and their summary. */
 import type { Percentiles } from "./latency.ts";
 
 /** Which row: workload and its shape. Two runs are compared row by row. */
@@ -34,6 +33,9 @@ export interface Measurement {
   readonly details: Readonly<Record<string, number | string>> | undefined;
 }
 
+/** Why an engine has no rate where nothing went wrong. */
+export const lacking = "has no such operation";
+
 export interface EngineRow {
   readonly engine: string;
   /** Why there is nothing: the operation is missing, or what went wrong. */
@@ -47,16 +49,7 @@ export interface Row extends RowKey {
   readonly engines: readonly EngineRow[];
 }
 
-export interface Report {
-  readonly kind: "everwrite-bench";
-  readonly version: 1;
-  readonly command: string;
-  readonly environment: Environment;
-  readonly notes: readonly string[];
-  readonly rows: readonly Row[];
-}
-
-/** The middle one, and the range that `compare` judges by. */
+/** The middle one, and how far the rounds lie apart. */
 export interface Spread {
   readonly median: number;
   readonly min: number;

@@ -1,17 +1,10 @@
 /** Runs one micro suite, named by the argument, in this process alone, and sends its results. */
 import { microSuites } from "./core/micro-suites.ts";
+import { send, serve } from "./parent.ts";
 import { runMicroSuite } from "./suite.ts";
 
-async function main(name: string | undefined): Promise<void> {
+serve(async (name: string) => {
   const suite = microSuites.find((candidate) => candidate.name === name);
   if (suite === undefined) throw new Error(`there is no micro suite named ${name}`);
-  process.send?.(await runMicroSuite(suite));
-}
-
-main(process.argv[2]).then(
-  () => process.disconnect(),
-  (error: unknown) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+  await send(await runMicroSuite(suite));
+});

@@ -10,7 +10,7 @@ export interface Plan {
   readonly n: number;
   readonly valueBytes: number;
   readonly secondsMax: number;
-  /** Where databases are made; each plan makes its own below, and removes it. */
+  /** Empty, for the database; whoever asks removes it. */
   readonly directory: string;
   /** In the order in which they run. A fill plan has one. */
   readonly rows: readonly { readonly workload: string; readonly callers: number }[];

@@ -1,6 +1,7 @@
 /** The process that plays one scene (or half of one) for one engine, and sends its facts. */
 import { cold } from "./core/cold.ts";
 import { loadHistograms } from "./latency.ts";
+import { send, serve } from "./parent.ts";
 import type { Fact, Scene, SceneRequest } from "./scene.ts";
 import { growthLarge, growthSmall } from "./scenes/growth.ts";
 import { loop } from "./scenes/loop.ts";
@@ -15,25 +16,10 @@ const scenes: Readonly<Record<string, Scene>> = {
 /** These leave a database as a crash leaves it. */
 const killed = ["writeLog", "openClean"];
 
-async function main(request: SceneRequest): Promise<void> {
+serve(async (request: SceneRequest) => {
   const scene = scenes[request.scene];
   if (scene === undefined) throw new Error(`there is no scene named ${request.scene}`);
   await loadHistograms();
-  await send(await scene(request));
+  await send<readonly Fact[]>(await scene(request));
   if (killed.includes(request.scene)) process.kill(process.pid, "SIGKILL");
-}
-
-function send(facts: readonly Fact[]): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (process.send === undefined) throw new Error("this file is run by the benchmark");
-    process.send(facts, (error: Error | null) => (error === null ? resolve() : reject(error)));
-  });
-}
-
-main(JSON.parse(process.argv[2] ?? "null") as SceneRequest).then(
-  () => process.disconnect(),
-  (error: unknown) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+});

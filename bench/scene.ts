@@ -17,6 +17,15 @@ export interface Fact {
   readonly goal?: { readonly most: number } | { readonly least: number };
 }
 
+export interface SceneResult {
+  readonly scene: string;
+  readonly n: number;
+  readonly valueBytes: number;
+  /** One fact a round. */
+  readonly facts: readonly Fact[];
+  readonly failures: readonly string[];
+}
+
 export type Scene = (request: SceneRequest) => Promise<Fact[]>;
 
 export function meets({ value, goal }: Fact): boolean | undefined {

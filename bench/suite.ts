@@ -3,6 +3,9 @@
  * when it is added, so cases must not mind being called. Its own printing, which puts cursor codes
  * even into pipes, is left out.
  */
+import { loadTool } from "./peers.ts";
+import type { MicroResult } from "./report.ts";
+
 export interface MicroCase {
   readonly name: string;
   /** Operations in one call: where one takes nanoseconds, a call does many. */
@@ -15,15 +18,12 @@ export interface MicroSuite {
   readonly prepare: () => Promise<readonly MicroCase[]> | readonly MicroCase[];
 }
 
-export interface MicroResult {
-  readonly suite: string;
-  readonly name: string;
-  readonly nanoseconds: number;
-  readonly marginPercent: number;
-}
+type Library = typeof import("benny");
+
+export const microPackage = "benny";
 
 export async function runMicroSuite(suite: MicroSuite): Promise<MicroResult[]> {
-  const benny = await import("benny");
+  const benny = await loadTool<Library>(microPackage, () => import("benny"));
   const cases = await suite.prepare();
   const summary = await benny.suite(
     suite.name,

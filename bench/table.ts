@@ -2,12 +2,12 @@
 import {
   type EngineRow,
   type Measurement,
-  type Report,
   type Row,
   rowLabel,
   type Spread,
   spreadOf,
 } from "./measurement.ts";
+import type { Report } from "./report.ts";
 
 export const ours = "everwrite";
 export const driver = "(driver)";
@@ -76,7 +76,7 @@ export function bestPeer(row: Row): { readonly engine: string; readonly rate: Sp
 
 export function count(number: number): string {
   if (number >= 9_995) return Math.round(number).toLocaleString("en-US");
-  return number >= 100 ? String(Math.round(number)) : number.toPrecision(3);
+  return number >= 100 || number === 0 ? String(Math.round(number)) : number.toPrecision(3);
 }
 
 export function bytes(number: number): string {

@@ -64,12 +64,14 @@ export async function cold(request: SceneRequest): Promise<Fact[]> {
   slow.slow = false;
   await opened.close();
   const delay = delays.percentiles();
-  const goal = { goal: { most: p99MostMs } };
+  // A small database is read from memory alone, which shows nothing.
+  const wasCold = slow.reads > 0;
+  const goalOf = (most: number) => (wasCold ? { goal: { most } } : {});
   return [
-    { engine, name: "timer delay p99", value: delay.p99Ms, unit: "ms", ...goal },
+    { engine, name: "timer delay p99", value: delay.p99Ms, unit: "ms", ...goalOf(p99MostMs) },
     { engine, name: "timer delay max", value: delay.maxMs, unit: "ms" },
     { engine, name: "reads of the disk", value: slow.reads, unit: "" },
-    { engine, name: "of them blocking", value: slow.blockingReads, unit: "", goal: { most: 1 } },
+    { engine, name: "of them blocking", value: slow.blockingReads, unit: "", ...goalOf(1) },
     { engine, name: "gets ×128", value: rate, unit: "/s" },
     { engine, name: "get p99", value: driven.latencies.percentiles().p99Ms, unit: "ms" },
   ];
