@@ -11,6 +11,8 @@ export interface CommandSpec {
   readonly arguments?: readonly (readonly [form: string, meaning: string])[];
   readonly options?: readonly (readonly [flags: string, meaning: string])[];
   readonly examples: readonly string[];
+  /** Where it is the first word, all that follows is its own to read, `-h` and `--json` too. */
+  readonly readsArguments?: true;
   readonly load: () => Promise<Run>;
 }
 
@@ -158,5 +160,17 @@ export const commands: readonly CommandSpec[] = [
     summary: "load 171,075 cities, kill the writer, and check that nothing is lost",
     examples: ["kvctl demo"],
     load: async () => (await import("./demo/demo.ts")).demo,
+  },
+  {
+    name: "bench",
+    summary: "measure the engine beside others; kvctl bench -h lists what it takes",
+    arguments: [["[arguments...]", "which benchmark, and its options"]],
+    examples: [
+      "kvctl bench engine --n 100000 --rounds 3",
+      "kvctl bench engine --peers none --workloads fillrandom,readrandom",
+      "kvctl bench compare before.json after.json",
+    ],
+    readsArguments: true,
+    load: async () => (await import("./commands/bench.ts")).bench,
   },
 ];

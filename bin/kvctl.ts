@@ -15,7 +15,10 @@ async function main(argv: readonly string[]): Promise<void> {
   // Before commander has looked at the options: it may have to print what is wrong with them.
   const output = createOutput({ json: argv.includes("--json") });
   try {
-    if (argv[0] === "--version" || argv[0] === "-V") await printVersion(output);
+    const [first, ...args] = argv;
+    const reader = commands.find(({ name, readsArguments }) => readsArguments && name === first);
+    if (first === "--version" || first === "-V") await printVersion(output);
+    else if (reader !== undefined) await finish(reader, { ...asGiven, args, output });
     else await makeProgram(output).parseAsync(argv, { from: "user" });
   } catch (error) {
     await finishFailed(error, output);
@@ -56,8 +59,7 @@ function addCommand(program: Command, spec: CommandSpec, output: Output): void {
   );
   command.action(async () => {
     const { db, ...options } = command.optsWithGlobals();
-    // Not process.exit, which could cut short what is still on its way into a pipe.
-    process.exitCode = await run(await spec.load(), { db, options, args: command.args, output });
+    await finish(spec, { db, options, args: command.args, output });
   });
 }
 
@@ -66,6 +68,14 @@ interface Request {
   readonly options: Readonly<Record<string, unknown>>;
   readonly args: readonly string[];
   readonly output: Output;
+}
+
+/** For a command that reads its own arguments. */
+const asGiven = { db: undefined, options: {} };
+
+async function finish(spec: CommandSpec, request: Request): Promise<void> {
+  // Not process.exit, which could cut short what is still on its way into a pipe.
+  process.exitCode = await run(await spec.load(), request);
 }
 
 async function run(command: Run, { db, options, args, output }: Request): Promise<number> {

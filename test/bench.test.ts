@@ -1,5 +1,6 @@
 /** The parts of the benchmark that could mislead: what it draws, counts, and calls a change. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -13,6 +14,7 @@ import { type Measurement, spreadOf } from "../bench/measurement.ts";
 import { type Report, Results, readReport } from "../bench/report.ts";
 import { suiteSeconds } from "../bench/rounds.ts";
 import { bestPeer, ratesTable } from "../bench/table.ts";
+import { kvctl, kvctlPath } from "./cli/run-kvctl.ts";
 
 describe("keys", () => {
   test.each([1, 2, 1000, 4097])("a shuffle of %i numbers gives each once", (n) => {
@@ -256,6 +258,38 @@ describe("arguments", () => {
     [["chart"]],
   ])("%j is a mistake in usage", (argv) => {
     expect(() => parseChoices(argv)).toThrow(UsageError);
+  });
+});
+
+describe("kvctl bench", () => {
+  test("reads its own arguments, and explains them", async () => {
+    const help = await kvctl(["bench", "-h"]);
+    expect(help).toMatchObject({ code: 0, stderr: "" });
+    expect(help.stdout).toContain("--peers-dir D");
+    expect(await kvctl(["bench", "engine", "--fast"])).toMatchObject({ code: 2, stdout: "" });
+    const missing = await kvctl(["bench", "compare", "no.json", "no.json", "--json", "x"]);
+    expect(missing).toMatchObject({ code: 1, stderr: expect.stringContaining("no.json") });
+  });
+
+  test("takes no database", async () => {
+    const ran = await kvctl(["--db", "data", "bench"]);
+    expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining("--dir") });
+  });
+
+  test("leaves no database behind when it is interrupted", async () => {
+    const directory = mkdtempSync(join(tmpdir(), "everwrite-bench-test-"));
+    onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+    const args = ["engine", "--peers", "none", "--n", "1000000", "--dir", directory];
+    const child = spawn(process.execPath, [kvctlPath, "bench", ...args]);
+    const left = new Promise((resolve) => child.on("close", resolve));
+    child.stderr.setEncoding("utf8");
+    for await (const text of child.stderr) {
+      if (!String(text).includes("stage 1")) continue;
+      child.kill("SIGINT");
+      break;
+    }
+    expect(await left).toBe(130);
+    expect(readdirSync(directory)).toEqual([]);
   });
 });
 

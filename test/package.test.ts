@@ -2,10 +2,10 @@
  * The package as a user gets it: packed, installed in an empty directory without development and
  * optional dependencies, and loaded both ways under a Node that refuses native add-ons.
  */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readSources, root } from "./support/sources.ts";
 
@@ -48,6 +48,7 @@ describe("the tarball", () => {
 
   test("holds only built files that have a source, and documents", () => {
     const strays = packed.filter((path) => {
+      if (path === "bench/package.json") return false;
       if (!path.startsWith("dist/")) return !/^(package\.json|LICENSE|[A-Z]+\.md)$/.test(path);
       const source = path.replace(/^dist\//, "").replace(/(\.d\.ts|\.js)$/, ".ts");
       return !existsSync(join(root, source));
@@ -55,8 +56,8 @@ describe("the tarball", () => {
     expect(strays).toEqual([]);
   });
 
-  test("holds no tests, benchmarks or native code", () => {
-    expect(packed.filter((path) => /^dist\/(test|bench)\/|\.node$/.test(path))).toEqual([]);
+  test("holds no tests or native code", () => {
+    expect(packed.filter((path) => /^dist\/test\/|\.node$/.test(path))).toEqual([]);
   });
 
   test("depends on what its sources import, and on nothing else", () => {
@@ -66,6 +67,57 @@ describe("the tarball", () => {
     const imported = shipped.flatMap(({ packages }) => packages);
     const ours = imported.filter((name) => !name.startsWith("node:"));
     expect([...new Set(ours)].sort()).toEqual(Object.keys(manifest.dependencies).sort());
+  });
+});
+
+describe("the benchmarks of the package", () => {
+  interface Pins {
+    readonly dependencies: Readonly<Record<string, string>>;
+    readonly devDependencies?: Readonly<Record<string, string>>;
+  }
+
+  test("import what bench/package.json pins, at the version that is developed with", () => {
+    const { dependencies: pins } = readJson<Pins>("bench/package.json");
+    const benches = readSources().filter(({ path }) => path.startsWith("bench/"));
+    const imported = new Set(
+      benches.flatMap(({ packages }) => packages).filter((name) => !name.startsWith("node:")),
+    );
+    expect([...imported].sort()).toEqual(["benny", "hdr-histogram-js"]);
+    for (const name of imported) {
+      expect(readJson<{ version: string }>(`node_modules/${name}/package.json`).version).toBe(
+        pins[name],
+      );
+      expect(manifest.dependencies).not.toHaveProperty(name);
+    }
+  });
+
+  test("run as kvctl bench, with what they need installed on demand", () => {
+    const peers = join(scratch, "peers");
+    const json = join(scratch, "results.json");
+    const rows = ["--workloads", "fillrandom,readrandom", "--n", "2000", "--rounds", "1"];
+    const where = ["--peers-dir", peers, "--json", json];
+    const ran = bench(["engine", "--peers", "none", ...rows, ...where]);
+    expect(ran.stderr).toContain("installing hdr-histogram-js into");
+    expect(ran).toMatchObject({ status: 0 });
+    expect(ran.stdout).toMatch(/^readrandom ×128 +[\d,]+ /m);
+    expect(Object.keys(readJson<Pins>(join(peers, "package.json")).dependencies)).toEqual([
+      "hdr-histogram-js",
+    ]);
+    const { rows: saved, command } = readJson<{ rows: object[]; command: string }>(json);
+    expect(saved.length).toBe(4);
+    expect(command).toMatch(/^kvctl bench engine /);
+    expect(bench(["compare", json, json])).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  test("say in one line what they lack where nothing can be installed", () => {
+    const offline = { npm_config_offline: "true", npm_config_cache: join(scratch, "empty") };
+    const options = ["--peers", "none", "--n", "1000", "--peers-dir", join(scratch, "none")];
+    const ran = bench(["engine", ...options], offline);
+    expect(ran).toMatchObject({ status: 1, stdout: "" });
+    const [installing, lacking, ...rest] = ran.stderr.trim().split("\n");
+    expect(installing).toContain("installing hdr-histogram-js into");
+    expect(lacking).toMatch(/^the benchmark needs the package hdr-histogram-js, .*--peers-dir/);
+    expect(rest).toEqual([]);
   });
 });
 
@@ -129,6 +181,20 @@ describe("an installation without optional dependencies", () => {
     expect(run(process.execPath, args, scratch)).toBe("");
   });
 });
+
+function bench(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const bin = join(scratch, "node_modules", ".bin", "kvctl");
+  const { status, stdout, stderr } = spawnSync(bin, ["bench", ...args], {
+    cwd: scratch,
+    encoding: "utf8",
+    env: { ...process.env, ...env },
+  });
+  return { status, stdout, stderr };
+}
+
+function readJson<T>(path: string): T {
+  return JSON.parse(readFileSync(resolve(root, path), "utf8")) as T;
+}
 
 function isMissing(path: string): boolean {
   return !packed.includes(path);

@@ -35,6 +35,7 @@ const layers: readonly { readonly of: RegExp; readonly sees: RegExp }[] = [
   { of: /^native-free-engine\//, sees: /^native-free-engine\// },
   { of: /^src\/core\//, sees: /^(src\/core\/|native-free-engine\/base\/)/ },
   { of: /^src\//, sees: /^(src\/|native-free-engine\/(index\.ts|base\/))/ },
+  { of: /^bin\/commands\/bench\.ts$/, sees: /^(bin\/|bench\/run\.ts)/ },
   { of: /^bin\//, sees: /^(bin\/|src\/(index|client)|native-free-engine\/(index|inspect)\.ts)/ },
   { of: /^bench\/core/, sees: /./ },
   { of: /^bench\//, sees: /^(bench\/|src\/index|native-free-engine\/(index|inspect|level)\.ts)/ },

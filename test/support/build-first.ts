@@ -18,7 +18,7 @@ export function setup(): void {
 
 function newestSource(): number {
   let newest = statSync(join(root, "tsconfig.json")).mtimeMs;
-  for (const folder of ["src", "native-free-engine", "bin"]) {
+  for (const folder of ["src", "native-free-engine", "bin", "bench"]) {
     for (const name of readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })) {
       if (!name.endsWith(".ts")) continue;
       newest = Math.max(newest, statSync(join(root, folder, name)).mtimeMs);
