@@ -154,6 +154,13 @@ export function contextOf(versions: Versions): CausalContext {
   };
 }
 
+/** Whether every event that `part` knows is known to `whole` too. */
+export function includesContext(whole: CausalContext, part: CausalContext): boolean {
+  return (
+    part.vector.every((entry) => knows(whole, entry)) && part.dots.every((dot) => knows(whole, dot))
+  );
+}
+
 /** Whether `versions` lacks something that `other` knows, so that a merge would change it. */
 export function lacks(versions: Versions, other: Versions): boolean {
   return !isEqual(merge(versions, other), versions);
