@@ -27,10 +27,10 @@ const diskFactor = 3;
 
 export function loadSeconds({ n, valueBytes }: Shape): number {
   const bytes = n * (keyBytes + valueBytes);
-  return n / rates.batch + bytes / writtenBytesPerSecond + restSeconds;
+  return n / rates.batch + bytes / writtenBytesPerSecond;
 }
 
-export function rowSeconds(
+function rowSeconds(
   { operation, share, durability, mix }: Workload,
   { n, valueBytes }: Shape,
   secondsMax: number,
@@ -43,14 +43,22 @@ export function rowSeconds(
   return Math.min(operation === "scan" ? Number.POSITIVE_INFINITY : secondsMax, seconds);
 }
 
+export interface PlanLimits {
+  readonly secondsMax: number;
+  /** It loads a database before its rows. */
+  readonly loads: boolean;
+  /** How many times quicker its engine is than the rates above. */
+  readonly speed: number;
+}
+
 /** What one process of a plan takes. */
 export function planSeconds(
   rows: readonly Workload[],
   shape: Shape,
-  limits: { readonly secondsMax: number; readonly loads: boolean },
+  { secondsMax, loads, speed }: PlanLimits,
 ): number {
-  const loading = limits.loads ? loadSeconds(shape) : 0;
-  const each = rows.map((row) => rowSeconds(row, shape, limits.secondsMax));
+  const loading = loads ? restSeconds + loadSeconds(shape) / speed : 0;
+  const each = rows.map((row) => rowSeconds(row, shape, secondsMax * speed) / speed);
   return processSeconds + loading + each.reduce((sum, seconds) => sum + seconds, 0);
 }
 

@@ -32,7 +32,7 @@ interface Engines {
   readonly targets: readonly TargetInfo[];
   /** By the names of engines, what their packages could not be had for. */
   readonly unavailable: ReadonlyMap<string, string>;
-  readonly available: readonly string[];
+  readonly available: readonly TargetInfo[];
 }
 
 /** Resolves to the exit code: 1 when something of ours failed. */
@@ -95,7 +95,8 @@ async function run(
   }
   for (const scene of scenes) {
     const { rounds } = choices;
-    const where = { rounds, directory, progress, engines: engines.available };
+    const names = engines.available.map(({ name }) => name);
+    const where = { rounds, directory, progress, engines: names };
     const played = await playScene({ ...scene, ...where });
     results.add({ scenes: [played] });
     print(`\n${factsTable(played).trimEnd()}`);
@@ -127,7 +128,7 @@ function installFor(
       return failure === undefined ? [] : [[name, failure]];
     }),
   );
-  const available = targets.map(({ name }) => name).filter((name) => !unavailable.has(name));
+  const available = targets.filter(({ name }) => !unavailable.has(name));
   return { targets, unavailable, available };
 }
 

@@ -4,6 +4,7 @@ import type { Shape } from "./forecast.ts";
 import { microNames, microSeconds } from "./micro.ts";
 import { suiteSeconds } from "./rounds.ts";
 import { type SceneName, sceneNames, sceneSeconds } from "./stage.ts";
+import type { TargetInfo } from "./target.ts";
 
 export interface Program {
   readonly suites: readonly string[];
@@ -39,13 +40,15 @@ export function programOf({ command, operands, sizes }: Choices): Program {
 export function programSeconds(
   { suites, sizes, scenes }: Program,
   choices: Choices,
-  engines: readonly string[],
+  targets: readonly TargetInfo[],
 ): number {
   const { rounds } = choices;
+  const engines = targets.map(({ name }) => name);
+  const speeds = targets.map(({ speed = 1 }) => speed);
   const played = scenes.map((scene) => sceneSeconds(scene.scene, { ...scene, engines, rounds }));
   return (
     microSeconds(suites) +
-    suiteSeconds({ ...choices, sizes, engines: engines.length }) +
+    suiteSeconds({ ...choices, sizes, speeds }) +
     played.reduce((sum, seconds) => sum + seconds, 0)
   );
 }

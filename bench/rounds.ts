@@ -51,22 +51,27 @@ export async function runSuite(request: SuiteRequest): Promise<void> {
 }
 
 /** The forecast of `runSuite`. */
-export function suiteSeconds(request: StageChoices & { engines: number; rounds: number }): number {
-  const once = stagesOf(request).map((stage) => stageSeconds(stage, request.secondsMax));
-  return request.engines * request.rounds * once.reduce((sum, seconds) => sum + seconds, 0);
+export function suiteSeconds(
+  request: StageChoices & Pick<SuiteRequest, "rounds"> & { readonly speeds: readonly number[] },
+): number {
+  const { speeds, rounds, secondsMax } = request;
+  const plans = stagesOf(request).flatMap((stage) =>
+    speeds.map((speed) => stageSeconds(stage, secondsMax, speed)),
+  );
+  return rounds * plans.reduce((sum, seconds) => sum + seconds, 0);
 }
 
 async function runStage(request: SuiteRequest, stage: Stage, title: string): Promise<Row[]> {
   const { targets, unavailable, rounds, progress, secondsMax } = request;
   const gathered = new Map<string, RowDone[]>();
   for (let round = 1; round <= rounds; round++) {
-    for (const { name } of targets) {
+    for (const { name, speed } of targets) {
       if (unavailable.has(name)) continue;
       progress.begin(`${title}, round ${round} of ${rounds}: ${name}`);
       const done = await withScratch(request.directory, (directory) =>
         runPlan({ ...stage, secondsMax, directory, engine: name, round }, request.say),
       );
-      progress.end(stageSeconds(stage, secondsMax));
+      progress.end(stageSeconds(stage, secondsMax, speed));
       gathered.set(name, [...(gathered.get(name) ?? []), ...done]);
     }
   }
@@ -115,9 +120,10 @@ function titleOf({ kind, rows, n, valueBytes }: Stage): string {
   return `${rowLabel({ workload, callers, n, valueBytes })}, ${size}`;
 }
 
-function stageSeconds({ kind, rows, n, valueBytes }: Stage, secondsMax: number): number {
+function stageSeconds(stage: Stage, secondsMax: number, speed = 1): number {
+  const { kind, rows, n, valueBytes } = stage;
   const chosen = rows.map(({ workload }) => workloadNamed(workload));
-  return planSeconds(chosen, { n, valueBytes }, { secondsMax, loads: kind !== "fill" });
+  return planSeconds(chosen, { n, valueBytes }, { secondsMax, loads: kind !== "fill", speed });
 }
 
 /** The rows it sent; those it did not get to, because it crashed or hung, are failures. */

@@ -81,7 +81,7 @@ function enginesOf(scene: SceneName, engines: readonly string[]): readonly strin
 
 /** Roughly, from what each scene does; see the scenes. */
 function onceSeconds(scene: SceneName, { n, valueBytes }: Shape): number {
-  const load = loadSeconds({ n, valueBytes });
+  const load = 2 + loadSeconds({ n, valueBytes });
   const awaitedReads = 100_000;
   switch (scene) {
     case "growth":

@@ -46,5 +46,7 @@ export interface TargetInfo {
   /** The package to install; absent for what needs none. */
   readonly package?: string;
   readonly notes: readonly string[];
+  /** How many times quicker than the usual engine it is, for forecasts; 1 unless given. */
+  readonly speed?: number;
   open(request: OpenRequest): Promise<Target>;
 }

@@ -154,12 +154,12 @@ describe("a run says beforehand", () => {
   const choices = { chosen: [], callers: [1, 128], secondsMax: 30, sizes: [shape] };
 
   test("how long it takes: more engines, rounds and keys take longer, and rows are bounded", () => {
-    const once = suiteSeconds({ ...choices, engines: 1, rounds: 1 });
-    expect(suiteSeconds({ ...choices, engines: 5, rounds: 3 })).toBeCloseTo(15 * once);
+    const once = suiteSeconds({ ...choices, speeds: [1], rounds: 1 });
+    expect(suiteSeconds({ ...choices, speeds: [1, 1, 1, 1, 1], rounds: 3 })).toBeCloseTo(15 * once);
     expect(once).toBeGreaterThan(60);
     const huge = { ...choices, chosen: ["fillrandom"], sizes: [{ ...shape, n: 1e8 }] };
-    expect(suiteSeconds({ ...huge, engines: 1, rounds: 1 })).toBeLessThan(2 * 31);
-    expect(suiteSeconds({ ...choices, sizes: [], engines: 5, rounds: 3 })).toBe(0);
+    expect(suiteSeconds({ ...huge, speeds: [1], rounds: 1 })).toBeLessThan(2 * 31);
+    expect(suiteSeconds({ ...choices, sizes: [], speeds: [1, 1, 1, 1, 1], rounds: 3 })).toBe(0);
   });
 
   test("how much disk: by its largest data set", () => {

@@ -7,6 +7,7 @@ const drainPollMs = 2;
 export const everwrite: TargetInfo = {
   name: "everwrite",
   notes: ["all options at their defaults; scans by nextMany(1000)"],
+  speed: 3,
   async open({ directory }): Promise<Target> {
     const engine = await openEngine(directory);
     return {
