@@ -1,5 +1,5 @@
 /** Two results side by side: which rows and facts changed by more than noise (see judge.ts). */
-import { judgeAll, type Pair, roundsNeeded, type Verdict } from "./judge.ts";
+import { judgeAll, leastNoticed, type Pair, roundsNeeded, type Verdict } from "./judge.ts";
 import { rowLabel, sameRow, spreadOf } from "./measurement.ts";
 import type { Report } from "./report.ts";
 import type { Fact, SceneResult } from "./scene.ts";
@@ -16,9 +16,10 @@ const moreIsBetter = ["/s", "%"];
 /** So many of the peers' rows may seem changed by chance. */
 const peersByChance = 0.1;
 
-/** Every row and fact that both results have. */
+/** Every row and fact that both results have; the driver alone is no engine to judge. */
 export function changesBetween(before: Report, after: Report): Change[] {
-  const pairs = [...rowPairs(before, after), ...factPairs(before, after)];
+  const all = [...rowPairs(before, after), ...factPairs(before, after)];
+  const pairs = all.filter(({ engine }) => engine !== driver);
   const verdicts = judgeAll(pairs);
   return pairs.map((pair, i) => ({ ...pair, verdict: verdicts[i] ?? "unsure" }));
 }
@@ -57,6 +58,13 @@ function doubtsOf(changes: readonly Change[]): string[] {
     doubts.push(
       `${moved} of ${peers.length} rows of the peers changed too, and their code did not: ` +
         "the machine did, so measure again",
+    );
+  }
+  const noticed = leastNoticed(changes.filter(({ isPeer }) => !isPeer));
+  if (noticed !== undefined) {
+    const percent = (100 * noticed).toFixed(0);
+    doubts.push(
+      `losses below ${percent} % drown in the noise of the middle row; rounds lower that`,
     );
   }
   if (changes.some(({ verdict }) => verdict === "unsure")) {
@@ -104,7 +112,7 @@ function factPairs(before: Report, after: Report): Named[] {
 }
 
 function named(label: string, engine: string) {
-  return { label, row: label, engine, isPeer: engine !== ours && engine !== driver };
+  return { label, row: label, engine, isPeer: engine !== ours };
 }
 
 function firstOfEach(facts: readonly Fact[]): Fact[] {

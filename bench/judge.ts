@@ -64,6 +64,19 @@ export function judgeAll(pairs: readonly Pair[]): Verdict[] {
   });
 }
 
+/** How much the middle row must lose to be called worse, as a share: what the scatter can hide. */
+export function leastNoticed(pairs: readonly Pair[]): number | undefined {
+  const losses = pairs.flatMap((pair) => {
+    const { before, after } = pair;
+    const variance = weigh(pair)?.variance;
+    if (variance === undefined) return [];
+    return Math.sqrt(variance * (1 / before.length + 1 / after.length));
+  });
+  const error = median(losses);
+  if (error === undefined) return undefined;
+  return 1 - Math.exp(-Math.max(standardErrors * error, leastChange));
+}
+
 /** What of a change is left when that of the row's peers is taken away; never more than it was. */
 function unexplained(change: number, row: readonly Weighed[]): number {
   const peers = row.filter(({ pair }) => pair.isPeer).map((peer) => peer.change);

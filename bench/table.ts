@@ -184,5 +184,6 @@ function costLine(row: Row, engine: EngineRow): string[] {
 
 function short(rate: number): string {
   if (rate >= 999_500) return `${(rate / 1e6).toFixed(2)}M`;
-  return rate >= 1000 ? `${Math.round(rate / 1000)}k` : String(Math.round(rate));
+  if (rate >= 9_950) return `${Math.round(rate / 1000)}k`;
+  return rate >= 1000 ? `${(rate / 1000).toFixed(1)}k` : String(Math.round(rate));
 }

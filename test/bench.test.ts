@@ -8,7 +8,7 @@ import { chartOf } from "../bench/chart.ts";
 import { parseChoices, UsageError } from "../bench/choices.ts";
 import { changesBetween, compareReports } from "../bench/compare.ts";
 import { diskBytesAtMost, Progress } from "../bench/forecast.ts";
-import { judgeAll, type Pair } from "../bench/judge.ts";
+import { judgeAll, leastNoticed, type Pair } from "../bench/judge.ts";
 import { Chance, keyOf, missingKeyOf, Shuffle, Values, Zipf } from "../bench/keys.ts";
 import { type Measurement, spreadOf } from "../bench/measurement.ts";
 import { type Report, Results, readReport } from "../bench/report.ts";
@@ -105,6 +105,17 @@ describe("judging a change", () => {
       ([changed]) => changed === "worse",
     );
     expect(found.length, "of 100, seed 12").toBeGreaterThan(80);
+  });
+
+  test("what the scatter of rounds can hide shrinks with more of them", () => {
+    const pair = { row: "a", isPeer: false, lessIsBetter: false };
+    const three = [90, 100, 110];
+    const nine = [...three, ...three, ...three];
+    const few = leastNoticed([{ ...pair, before: three, after: three }]) ?? 0;
+    const many = leastNoticed([{ ...pair, before: nine, after: nine }]) ?? 0;
+    expect(few).toBeGreaterThan(1.5 * many);
+    expect(many).toBeGreaterThan(0.03);
+    expect(leastNoticed([{ ...pair, before: [1], after: three }])).toBeUndefined();
   });
 
   test("rows are matched by workload, callers and size", () => {
