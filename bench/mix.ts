@@ -1,4 +1,7 @@
-/** One YCSB operation after the other: which it is, and on which key. */
+/**
+ * One YCSB operation after the other: which it is, and on which key. It counts the gets; what a
+ * plain one found, its answer says.
+ */
 import { type Chance, keyBytes, keyOf, scattered, type Values, Zipf } from "./keys.ts";
 import type { Tally } from "./tally.ts";
 import type { Target } from "./target.ts";
@@ -31,15 +34,19 @@ export function mixOperation(request: MixRequest, tally: Tally): (i: number) => 
   const { read, update, insert, scan } = mix;
   return (): unknown => {
     const draw = chance.below(100);
-    if (draw < read) return target.get(keyOf(pick()));
+    if (draw < read) {
+      tally.asked += 1;
+      return target.get(keyOf(pick()));
+    }
     if (draw < read + update) return put(pick());
     if (draw < read + update + insert) return put(end++);
     if (draw < read + update + insert + scan) {
       return target.scan({ from: keyOf(pick()), count: 1 + chance.below(scanEntriesMax) });
     }
     const index = pick();
+    tally.asked += 1;
     return (async () => {
-      await target.get(keyOf(index));
+      if ((await target.get(keyOf(index))) !== undefined) tally.found += 1;
       await put(index);
     })();
   };

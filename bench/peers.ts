@@ -21,8 +21,9 @@ const installMinutesMax = 15;
 /** Two quick tries: npm's own patience keeps a machine without a network waiting for minutes. */
 const patience = ["--fetch-retries=1", "--fetch-retry-mintimeout=1000", "--prefer-offline"];
 
-/** bench/ in the checkout or in the package; this file runs from dist/bench/. */
-const source = fileURLToPath(new URL("../../bench/", import.meta.url));
+/** bench/ in the checkout or in the package; this file runs from dist/bench/, or in tests as is. */
+const here = import.meta.url.endsWith(".ts") ? "./" : "../../bench/";
+const source = fileURLToPath(new URL(here, import.meta.url));
 const isCheckout = existsSync(join(source, "peers.ts"));
 /** Child processes inherit it, so that they look where the packages were installed. */
 const directoryVariable = "EVERWRITE_BENCH_PEERS";
