@@ -35,6 +35,8 @@ interface Engines {
   readonly available: readonly TargetInfo[];
 }
 
+const longSeconds = 3600;
+
 /** Resolves to the exit code: 1 when something of ours failed. */
 export async function measure(
   choices: Choices,
@@ -56,6 +58,7 @@ export async function measure(
     ...{ environment, notes },
   });
   note(`this may take ${duration(seconds)}; ${diskNeeded(program, directory)}`);
+  if (seconds > longSeconds) note("shorter: --rounds, --seconds, --n, --peers or --workloads");
   print(describeEnvironment(environment));
   for (const warning of warnings(environment)) print(`warning: ${warning}`);
   await run({ program, choices, engines, directory, results, output }, new Progress(seconds, note));
