@@ -22,6 +22,8 @@ export const membersMax = 1000;
 export const deadlineMsDefault = 5_000;
 export const deadlineMsMin = 10;
 export const deadlineMsMax = 60_000;
+/** Ten years. */
+export const ttlMsMax = 10 * 365 * 86_400_000;
 /** Requests that one node coordinates at a time; beyond it a client is told to come back. */
 export const requestsMax = 4_096;
 /** Superseded operations remembered beside a vector: retried ones, and the newest of the others. */

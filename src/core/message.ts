@@ -256,6 +256,8 @@ export type Command =
       readonly key: Key;
       /** Absent: a blind write. */
       readonly context: CausalContext | undefined;
+      /** Who answered the read fastest, from the context: for the edge's own node, never sent. */
+      readonly fastest?: NodeId;
       /** Absent: a delete. */
       readonly value: Uint8Array | undefined;
       /** 0: never expires. */
