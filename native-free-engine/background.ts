@@ -29,6 +29,8 @@ const diskFullRetryMs = 500;
 /** A guess until the first jobs have been timed, and the weight of each further sample. */
 const rateAtFirst = 100_000;
 const rateWeight = 0.3;
+/** Writing less than this share of a memtable counts as quiet. */
+const quietShare = 1 / 64;
 /** Other failures of a flush or compaction are tried once more: the inputs are all still there. */
 const triesMax = 2;
 
@@ -76,7 +78,9 @@ export class Background {
   #manual = 0;
   #stopping = false;
   #idleAsked = false;
-  #lastActivity = 0;
+  /** Since when few bytes were written, and what the sequence was then. */
+  #quietSince = 0;
+  #quietSequence = 0;
   #failure: Error | undefined;
   #pressure = 0;
   /** Bytes a millisecond that a flush writes, and that a compaction takes out of level 0. */
@@ -116,7 +120,6 @@ export class Background {
 
   /** A segment was sealed: flush it when its turn comes. */
   flushSoon(): void {
-    this.#lastActivity = this.#parts.clock.elapsed();
     if (this.#flushing !== undefined || this.#stopping || this.#failure !== undefined) return;
     this.#flushing = this.#flushAll().finally(() => {
       this.#flushing = undefined;
@@ -252,12 +255,28 @@ export class Background {
   }
 
   #nextPlan(): Plan | undefined {
-    const { tree, settings, clock } = this.#parts;
+    const { tree, settings } = this.#parts;
     const version = tree.set.version;
     const plan = pickCompaction(version, settings.tuning.limits, this.#pickState);
     if (plan !== undefined) return plan;
-    const quietMs = clock.elapsed() - this.#lastActivity;
-    return quietMs >= settings.tuning.idleMs ? pickIdle(version) : undefined;
+    return this.#isQuiet() ? pickIdle(version) : undefined;
+  }
+
+  /**
+   * Whether nobody has written much for a while and nothing waits for its flush. Between two full
+   * memtables may lie half a second of writing at full speed: taking that for quiet made a load of
+   * a million puts with 128 in flight 30 % slower, and write one of single puts 4.8 times instead
+   * of 3.2.
+   */
+  #isQuiet(): boolean {
+    const { tree, settings, clock } = this.#parts;
+    const now = clock.elapsed();
+    const written = tree.sequence - this.#quietSequence;
+    if (tree.sealed.length > 0 || written > settings.memtableBytes * quietShare) {
+      this.#quietSequence = tree.sequence;
+      this.#quietSince = now;
+    }
+    return now - this.#quietSince >= settings.tuning.idleMs;
   }
 
   async #carryOut(plan: Plan): Promise<void> {
