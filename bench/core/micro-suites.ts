@@ -66,7 +66,8 @@ function blockSearch(): MicroCase[] {
     for (let i = 0; i < entries; i++) {
       const key = plain(keyOf(block * entries + i));
       const value = values.of(i);
-      builder.add(key, 0, 16, value, 0, 100, kindValue, 0, 0, hashOf(key) >>> 24);
+      const shared = builder.sharedWithLast(key, 0, 16);
+      builder.add(key, 0, 16, shared, value, 0, 100, kindValue, 0, 0, hashOf(key) >>> 24);
     }
     ends[block] = builder.encode(bytes, block * 4096);
   }

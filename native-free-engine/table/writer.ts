@@ -122,18 +122,31 @@ export class TableWriter {
   ): void {
     assert(keyLength <= keyBytesMax && valueLength <= valueBytesMax, "an entry is within limits");
     const builder = this.#builder;
-    const side = this.#entries === 0 ? -1 : builder.compareLast(key, keyAt, keyLength);
+    const shared = this.#entries === 0 ? 0 : builder.sharedWithLast(key, keyAt, keyLength);
+    const side = this.#entries === 0 ? -1 : builder.compareLast(key, keyAt, keyLength, shared);
     if (side < 0) {
       this.#lastHash = hash32(key, keyAt, keyLength, this.#shape.hashSeed);
       this.#noteHash(this.#lastHash);
-      if (!builder.fits(key, keyAt, keyLength, valueLength, kind, sequence)) this.#endBlock();
+      if (!builder.fits(shared, keyLength, valueLength, kind, sequence)) this.#endBlock();
     } else {
       assert(side === 0, "keys of a table ascend");
       assert(sequence < this.#lastSequence, "versions of a key descend");
     }
     this.#lastSequence = sequence;
     const tag = this.#lastHash >>> 24;
-    builder.add(key, keyAt, keyLength, value, valueAt, valueLength, kind, sequence, expiry, tag);
+    builder.add(
+      key,
+      keyAt,
+      keyLength,
+      shared,
+      value,
+      valueAt,
+      valueLength,
+      kind,
+      sequence,
+      expiry,
+      tag,
+    );
     this.#entries++;
     this.#keyBytes += keyLength;
     this.#valueBytes += valueLength;
