@@ -8,6 +8,11 @@ import { CommandError, usage } from "./exit.ts";
 
 export type Encoding = "text" | "hex" | "base64";
 
+/** The bytes as a name in a map: latin-1 keeps them apart. */
+export function nameOfBytes(bytes: string | Uint8Array): string {
+  return (typeof bytes === "string" ? Buffer.from(bytes, "utf8") : plain(bytes)).toString("latin1");
+}
+
 /** What `--hex` and `--base64` say together. */
 export function encodingOf(options: {
   readonly hex?: unknown;

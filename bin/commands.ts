@@ -23,6 +23,18 @@ const encodings: readonly Option[] = [
   ["--base64", "keys and values in arguments and lines are base64"],
 ];
 const sync: Option = ["--sync", "return only when it survives a power cut"];
+/** Of verbs on a cluster; an embedded database has no use for them. */
+const onCluster: readonly Option[] = [
+  ["--bucket <name>", "cluster: in this key space"],
+  ["--r <n>", "cluster: how many replicas must answer a read"],
+  ["--w <n>", "cluster: how many replicas must have a write"],
+  ["--strict", "cluster: only owners count, no stand-ins"],
+  ["--timeout <time>", "cluster: give up after 500ms, 5s …"],
+];
+const [bucket] = onCluster as readonly [Option];
+const timeout: Option = ["--timeout <time>", "give up after 500ms, 5s …"];
+const context: Option = ["--context <token>", "cluster: the context of the read it is based on"];
+const blind: Option = ["--blind", "cluster: do not read first; may make a sibling"];
 const range: readonly Option[] = [
   ["--prefix <p>", "only keys that begin so"],
   ["--gte <a>", "from this key on"],
@@ -39,8 +51,17 @@ export const commands: readonly CommandSpec[] = [
     name: "get",
     summary: "print the value of a key, raw; exit 3 when there is none",
     arguments: [["<key>", "the key"]],
-    options: encodings,
-    examples: ["kvctl --db data get user:42", "kvctl --db data get photo > photo.jpg"],
+    options: [
+      ["--siblings", "cluster: print every value, where several were written"],
+      ["--resolve <how>", "cluster: make one of several: lww, union or counter"],
+      ...onCluster,
+      ...encodings,
+    ],
+    examples: [
+      "kvctl --db data get user:42",
+      "kvctl --db data get photo > photo.jpg",
+      "kvctl -e localhost:7400 get user:42",
+    ],
     load: async () => (await import("./commands/entries.ts")).get,
   },
   {
@@ -54,10 +75,14 @@ export const commands: readonly CommandSpec[] = [
       ["--file <f>", "take the value from this file"],
       ["--ttl <time>", "let it disappear after 500ms, 30s, 5m, 1h, 7d …"],
       sync,
+      context,
+      blind,
+      ...onCluster,
       ...encodings,
     ],
     examples: [
       "kvctl --db data put user:42 Ada",
+      "kvctl -e localhost:7400 put user:42 Ada",
       "kvctl --db data put photo --file photo.jpg",
       "kvctl --db data put session:9 open --ttl 1h",
       "kvctl --db data put --hex 00ff c0ffee",
@@ -68,7 +93,7 @@ export const commands: readonly CommandSpec[] = [
     name: "del",
     summary: "delete a key; an absent one is fine",
     arguments: [["<key>", "the key"]],
-    options: [sync, ...encodings],
+    options: [sync, context, ...onCluster, ...encodings],
     examples: ["kvctl --db data del user:42"],
     load: async () => (await import("./commands/entries.ts")).del,
   },
@@ -80,6 +105,7 @@ export const commands: readonly CommandSpec[] = [
       ...order,
       ["--keys-only", "leave the values out"],
       ["--count", "print only how many there are"],
+      ...onCluster,
       ...encodings,
     ],
     examples: [
@@ -96,6 +122,8 @@ export const commands: readonly CommandSpec[] = [
     options: [
       format,
       ["--on-error <what>", "at a bad line: stop (default), or skip it and exit 9"],
+      blind,
+      ...onCluster,
       ...encodings,
     ],
     examples: [
@@ -108,7 +136,7 @@ export const commands: readonly CommandSpec[] = [
   {
     name: "export",
     summary: "write entries in key order, so that import reads them back",
-    options: [format, ...range, ...order, ...encodings],
+    options: [format, ...range, ...order, ...onCluster, ...encodings],
     examples: [
       "kvctl --db data export > backup.ndjson",
       "kvctl --db data export --format tsv --prefix user:",
@@ -154,6 +182,87 @@ export const commands: readonly CommandSpec[] = [
     options: [["--limit <n>", "list at most so many entries, blocks or records (default 1000)"]],
     examples: ["kvctl dump data/000012.log", "kvctl --db data dump MANIFEST-000001 --json"],
     load: async () => (await import("./commands/dump.ts")).dump,
+  },
+  {
+    name: "serve",
+    summary: "run one node of a cluster until it is told to stop",
+    options: [
+      ["--data <dir>", "the node's own directory; made if it is not there"],
+      ["--listen <address>", "HOST:PORT to listen on (default 127.0.0.1:7400)"],
+      ["--advertise <address>", "HOST:PORT under which others reach it"],
+      ["--join <addresses>", "nodes of the cluster to join; without, a new one is founded"],
+      ["--dc <name>", "the data centre it stands in"],
+      ["--rack <name>", "the rack it stands in"],
+      ["--weight <w>", "its share of the data relative to others (default 1)"],
+      ["--n <n>", "copies of everything, fixed at founding (default 3)"],
+      ["--r <n>", "replicas that must answer a read (default: a majority)"],
+      ["--w <n>", "replicas that must have a write (default: a majority)"],
+      ["--durability <when>", "acknowledge after: sync (default), interval, os"],
+      ["--insecure", "allow an address that others can reach, unprotected"],
+      ["--config <file>", "take settings from a JSON file; flags win"],
+      ["--log-level <level>", "silent, error, warn, info or debug"],
+    ],
+    examples: [
+      "kvctl serve --data n1 --listen 127.0.0.1:7400",
+      "kvctl serve --data n2 --listen 127.0.0.1:7401 --join 127.0.0.1:7400",
+    ],
+    load: async () => (await import("./commands/serve.ts")).serve,
+  },
+  {
+    name: "status",
+    summary: "nodes, who is live, hints, whether replicas agree; exit 9 when degraded",
+    options: [timeout],
+    examples: ["kvctl -e localhost:7400 status", "kvctl -e localhost:7400 status --json"],
+    load: async () => (await import("./cluster/operators.ts")).status,
+  },
+  {
+    name: "ring",
+    summary: "which node owns how much of the ring, with a picture",
+    options: [timeout],
+    examples: ["kvctl -e localhost:7400 ring"],
+    load: async () => (await import("./cluster/operators.ts")).ring,
+  },
+  {
+    name: "locate",
+    summary: "the owners of a key, and who would stand in for them",
+    arguments: [["<key>", "the key"]],
+    options: [bucket, timeout, ...encodings],
+    examples: ["kvctl -e localhost:7400 locate user:42"],
+    load: async () => (await import("./cluster/operators.ts")).locate,
+  },
+  {
+    name: "versions",
+    summary: "what each replica holds of a key: vectors, dots, siblings",
+    arguments: [["<key>", "the key"]],
+    options: [bucket, timeout, ...encodings],
+    examples: ["kvctl -e localhost:7400 versions cart:7"],
+    load: async () => (await import("./cluster/operators.ts")).versions,
+  },
+  {
+    name: "hints",
+    summary: "writes that wait for an owner which is away",
+    options: [timeout],
+    examples: ["kvctl -e localhost:7400 hints"],
+    load: async () => (await import("./cluster/operators.ts")).hints,
+  },
+  {
+    name: "repair",
+    summary: "compare all replicas now, and bring each up to date",
+    options: [timeout],
+    examples: ["kvctl -e localhost:7400 repair"],
+    load: async () => (await import("./cluster/operators.ts")).repair,
+  },
+  {
+    name: "trace",
+    summary: "the time line of one request: trace get KEY, trace put KEY VALUE",
+    arguments: [
+      ["<verb>", "get or put"],
+      ["<key>", "the key"],
+      ["[value]", "the value, for put"],
+    ],
+    options: [...onCluster, ...encodings],
+    examples: ["kvctl -e localhost:7400 trace get user:42"],
+    load: async () => (await import("./cluster/trace.ts")).trace,
   },
   {
     name: "demo",

@@ -25,8 +25,9 @@ export interface Problem {
   readonly problem: string;
 }
 
-type Put = Extract<BatchOperation, { type: "put" }>;
-type Parse = (line: string) => Put | Problem | undefined;
+/** What a good line says. */
+export type EntryLine = Extract<BatchOperation, { type: "put" }>;
+type Parse = (line: string) => EntryLine | Problem | undefined;
 
 /** A parser of lines of that form; it gives undefined for a blank line. */
 export function lineParser(form: LineForm, limits: Limits): Parse {

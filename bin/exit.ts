@@ -11,6 +11,8 @@ export const exits = {
   usage: 2,
   /** No such key. */
   missing: 3,
+  /** Several values where one was asked for. */
+  conflict: 4,
   /** Done in part: some lines were skipped, some data could not be saved. */
   partial: 9,
   interrupted: 130,
@@ -62,6 +64,11 @@ const hints: Readonly<Record<string, string>> = {
   FORMAT_TOO_NEW: "use the version of kvctl that wrote it, or a newer one",
   LOCKED: "stop that process first; get, scan, export, stats and verify work beside it",
   LOG_FAILED: "the disk refused a write; look at it before trying again",
+  CONFLICT: "--siblings shows all values, --resolve lww|union|counter makes one of them",
+  NO_ENDPOINT: "check the address; kvctl serve starts a node",
+  QUORUM_UNAVAILABLE: "kvctl status shows which nodes are away; --w 1 needs one replica only",
+  TOO_MANY_SIBLINGS: "kvctl get KEY --siblings shows them; write over them without --blind",
+  WRITE_TIMEOUT: "read the key before you write again",
 };
 
 /** `exitByCode` is the engine's registry, once the engine is loaded. */

@@ -6,6 +6,8 @@ import type { Output } from "./output.ts";
 export interface Invocation {
   /** The argument of --db. */
   readonly db: string | undefined;
+  /** The argument of --endpoints: nodes of a cluster. */
+  readonly endpoints: string | undefined;
   readonly args: readonly (string | undefined)[];
   readonly options: Readonly<Record<string, unknown>>;
   readonly output: Output;
@@ -48,5 +50,15 @@ export async function withDatabase<T>(
 
 export function databaseOf({ db }: Invocation): string {
   if (db !== undefined && db !== "") return db;
-  throw usage("which database?", "name its directory with --db DIR, or in KVCTL_DB");
+  throw usage(
+    "which database?",
+    "name its directory with --db DIR (KVCTL_DB), or nodes with -e HOST:PORT (KVCTL_ENDPOINTS)",
+  );
+}
+
+/** Whether the verb is meant for a cluster; naming both kinds of place is a mistake. */
+export function isForCluster({ db, endpoints }: Invocation): boolean {
+  if (endpoints === undefined || endpoints === "") return false;
+  if (db === undefined || db === "") return true;
+  throw usage("--db and --endpoints exclude each other", "name a directory or nodes, not both");
 }

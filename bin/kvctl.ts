@@ -27,9 +27,10 @@ async function main(argv: readonly string[]): Promise<void> {
 
 function makeProgram(output: Output): Command {
   const program = new Command("kvctl")
-    .description("Everwrite on the command line: an embedded database in a directory")
-    .usage("--db DIR <command> [arguments]")
-    .addOption(new Option("--db <dir>", "the directory of the database").env("KVCTL_DB"))
+    .description("Everwrite on the command line: an embedded database, or a cluster")
+    .usage("(--db DIR | -e HOST:PORT,…) <command> [arguments]")
+    .addOption(new Option("--db <dir>", "the directory of a database").env("KVCTL_DB"))
+    .addOption(new Option("-e, --endpoints <list>", "nodes of a cluster").env("KVCTL_ENDPOINTS"))
     .option("--json", "print results, messages of failure included, as JSON")
     .option("-V, --version", "print the version")
     .helpOption("-h, --help", "explain a command, with examples")
@@ -58,30 +59,33 @@ function addCommand(program: Command, spec: CommandSpec, output: Output): void {
     `\nExamples:\n${spec.examples.map((line) => `  ${line}\n`).join("")}`,
   );
   command.action(async () => {
-    const { db, ...options } = command.optsWithGlobals();
-    await finish(spec, { db, options, args: command.args, output });
+    const { db, endpoints, ...options } = command.optsWithGlobals();
+    await finish(spec, { db, endpoints, options, args: command.args, output });
   });
 }
 
 interface Request {
   readonly db: unknown;
+  readonly endpoints: unknown;
   readonly options: Readonly<Record<string, unknown>>;
   readonly args: readonly string[];
   readonly output: Output;
 }
 
 /** For a command that reads its own arguments. */
-const asGiven = { db: undefined, options: {} };
+const asGiven = { db: undefined, endpoints: undefined, options: {} };
 
 async function finish(spec: CommandSpec, request: Request): Promise<void> {
   // Not process.exit, which could cut short what is still on its way into a pipe.
   process.exitCode = await run(await spec.load(), request);
 }
 
-async function run(command: Run, { db, options, args, output }: Request): Promise<number> {
+async function run(command: Run, request: Request): Promise<number> {
+  const { db, endpoints, options, args, output } = request;
   let stop: (() => void) | undefined;
   const invocation: Invocation = {
     db: typeof db === "string" ? db : undefined,
+    endpoints: typeof endpoints === "string" ? endpoints : undefined,
     args,
     options,
     output,
@@ -111,12 +115,18 @@ async function finishFailed(error: unknown, output: Output): Promise<void> {
     process.exitCode = exits.usage;
     return;
   }
-  const isEngines = error instanceof Error && error.name === "EngineError";
-  const exitByCode = isEngines ? (await import("../native-free-engine/index.ts")).engineCodes : {};
-  const failure = describeFailure(fromCommander(error), exitByCode);
+  const failure = describeFailure(fromCommander(error), await exitCodesOf(error));
   output.fail(failure);
   if (process.env["KVCTL_DEBUG"] && error instanceof Error) output.note(error.stack ?? "");
   process.exitCode = failure.exit;
+}
+
+/** The registry that knows the error's code; loaded only when something failed. */
+async function exitCodesOf(error: unknown): Promise<Readonly<Record<string, { exit: number }>>> {
+  const name = error instanceof Error ? error.name : "";
+  if (name === "EngineError") return (await import("../native-free-engine/index.ts")).engineCodes;
+  if (name === "ClusterError") return (await import("../src/errors.ts")).clusterCodes;
+  return {};
 }
 
 /** "error: unknown option '--lmit'" and the like are mistakes in usage. */
@@ -133,8 +143,9 @@ async function printVersion(output: Output): Promise<void> {
 }
 
 const exitCodesText = `
-Exit codes: 0 ok, 1 damage or failure, 2 usage, 3 not found, 6 disk full, 9 done in part,
-130 interrupted. Data goes to stdout, messages to stderr.
+Exit codes: 0 ok, 1 damage or failure, 2 usage, 3 not found, 4 conflict, 5 unreachable,
+6 too few replicas or overload, 7 timeout, 9 degraded or done in part, 130 interrupted.
+Data goes to stdout, messages to stderr.
 
 Examples:
   kvctl --db data put greeting hello

@@ -3,10 +3,11 @@ import { decodeArgument, encodingOf, show } from "../bytes.ts";
 import { entryObject } from "../entry-lines.ts";
 import { CommandError, exits, usage } from "../exit.ts";
 import { readAll } from "../files.ts";
-import { type Invocation, withDatabase } from "../invocation.ts";
+import { type Invocation, isForCluster, withDatabase } from "../invocation.ts";
 import { parseDuration } from "../units.ts";
 
 export async function get(invocation: Invocation): Promise<number> {
+  if (isForCluster(invocation)) return (await import("../cluster/entries.ts")).get(invocation);
   const { output, options } = invocation;
   const encoding = encodingOf(options);
   const key = keyOf(invocation);
@@ -25,6 +26,7 @@ export async function get(invocation: Invocation): Promise<number> {
 }
 
 export async function put(invocation: Invocation): Promise<number> {
+  if (isForCluster(invocation)) return (await import("../cluster/entries.ts")).put(invocation);
   const { options, output } = invocation;
   const key = keyOf(invocation);
   const ttlMs = typeof options["ttl"] === "string" ? parseDuration(options["ttl"]) : undefined;
@@ -36,6 +38,7 @@ export async function put(invocation: Invocation): Promise<number> {
 }
 
 export async function del(invocation: Invocation): Promise<number> {
+  if (isForCluster(invocation)) return (await import("../cluster/entries.ts")).del(invocation);
   const { options, output } = invocation;
   const key = keyOf(invocation);
   const sync = options["sync"] === true ? true : undefined;
@@ -44,13 +47,20 @@ export async function del(invocation: Invocation): Promise<number> {
   return exits.ok;
 }
 
-function keyOf({ args, options }: Invocation): Uint8Array {
+export function keyOf({ args, options }: Invocation): Uint8Array {
   return decodeArgument(args[0] ?? "", encodingOf(options), "key");
 }
 
 /** From the argument, or raw from a file or standard input. */
-async function valueFrom({ args, options }: Invocation): Promise<Uint8Array> {
+async function valueFrom(invocation: Invocation): Promise<Uint8Array> {
   const { valueBytesMax } = await import("../../native-free-engine/index.ts");
+  return readValue(invocation, valueBytesMax);
+}
+
+export async function readValue(
+  { args, options }: Invocation,
+  valueBytesMax: number,
+): Promise<Uint8Array> {
   const argument = args[1];
   const file = options["file"];
   if (typeof file === "string") {

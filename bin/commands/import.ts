@@ -3,13 +3,12 @@
  * which several are in flight, in the order of the file: of two lines with one key the later one
  * wins. What stands before a bad line, an interrupt or a failure is kept.
  */
-import type { Engine } from "../../native-free-engine/index.ts";
 import { BatchWriter } from "../batch-writer.ts";
 import { encodingOf } from "../bytes.ts";
-import { lineParser } from "../entry-lines.ts";
+import { type EntryLine, lineParser } from "../entry-lines.ts";
 import { CommandError, exits, usage } from "../exit.ts";
 import { type Input, openInput } from "../files.ts";
-import { type Invocation, withDatabase } from "../invocation.ts";
+import { type Invocation, isForCluster, withDatabase } from "../invocation.ts";
 import { linesOf } from "../line-reader.ts";
 import type { Output } from "../output.ts";
 import { bar, createProgress } from "../progress.ts";
@@ -34,8 +33,7 @@ export async function importEntries(invocation: Invocation): Promise<number> {
     throw usage(`--on-error is stop or skip, got ${String(onError)}`);
   }
   const form = { format: formatOf(options), encoding: encodingOf(options) };
-  const { keyBytesMax, valueBytesMax } = await import("../../native-free-engine/index.ts");
-  const limits = { keyBytesMax, valueBytesMax };
+  const limits = await limitsFor(invocation);
   const input = await openInput(args[0] ?? "-");
   const progress: Imported = { lines: 0, imported: 0, skipped: 0, bytes: 0, interrupted: false };
   invocation.onInterrupt(() => {
@@ -45,7 +43,7 @@ export async function importEntries(invocation: Invocation): Promise<number> {
   const started = performance.now();
   const job = { input, parse: lineParser(form, limits), limits, skips: onError === "skip" };
   try {
-    await withDatabase(invocation, "create", (engine) => copyLines(engine, job, progress, output));
+    await withWriter(invocation, progress, (writer) => copyLines(writer, job, progress, output));
   } catch (error) {
     if (progress.imported > 0) {
       output.note(`kept ${plural(progress.imported, "entry", "entries")} from before the failure`);
@@ -59,6 +57,39 @@ export async function importEntries(invocation: Invocation): Promise<number> {
   return progress.skipped > 0 ? exits.partial : exits.ok;
 }
 
+/** Where entries go: a database in batches, or a cluster one by one. */
+interface Writer {
+  /** True when the caller is to wait for `settled` before it adds more. */
+  add(entry: EntryLine): boolean;
+  settled(): Promise<void>;
+  finish(): Promise<void>;
+}
+
+async function withWriter(
+  invocation: Invocation,
+  progress: Imported,
+  use: (writer: Writer) => Promise<void>,
+): Promise<void> {
+  if (!isForCluster(invocation)) {
+    return withDatabase(invocation, "create", (engine) => use(new BatchWriter(engine, progress)));
+  }
+  const { bucketOf, quorumOf, withClient } = await import("../cluster/connection.ts");
+  const { ClusterWriter } = await import("../cluster/writer.ts");
+  const isBlind = invocation.options["blind"] === true;
+  const { w } = quorumOf(invocation);
+  return withClient(invocation, (client) =>
+    use(new ClusterWriter(bucketOf(client, invocation), progress, { isBlind, w })),
+  );
+}
+
+/** A cluster takes shorter keys and values than an embedded database. */
+async function limitsFor(invocation: Invocation) {
+  const { keyBytesMax, valueBytesMax } = isForCluster(invocation)
+    ? await import("../../src/core/limits.ts")
+    : await import("../../native-free-engine/index.ts");
+  return { keyBytesMax, valueBytesMax };
+}
+
 interface Job {
   readonly input: Input;
   readonly parse: ReturnType<typeof lineParser>;
@@ -68,12 +99,11 @@ interface Job {
 }
 
 async function copyLines(
-  engine: Engine,
+  writer: Writer,
   job: Job,
   progress: Imported,
   output: Output,
 ): Promise<void> {
-  const writer = new BatchWriter(engine, progress);
   const shown = createProgress(output);
   const started = performance.now();
   // A character takes at most six bytes in a line, as in \u0000.

@@ -3,7 +3,7 @@ import type { Pair, ScanOptions } from "../../native-free-engine/index.ts";
 import { decodeArgument, type Encoding, encode, encodingOf, show } from "../bytes.ts";
 import { type Format, formatEntry } from "../entry-lines.ts";
 import { exits, usage } from "../exit.ts";
-import { type Invocation, withDatabase } from "../invocation.ts";
+import { type Invocation, isForCluster, withDatabase } from "../invocation.ts";
 import { createProgress } from "../progress.ts";
 import { plural, rate } from "../units.ts";
 
@@ -12,6 +12,7 @@ const chunkCharacters = 64 << 10;
 
 /** For people, one entry a line with what is unprintable escaped; with --json, for programs. */
 export async function scan(invocation: Invocation): Promise<number> {
+  if (isForCluster(invocation)) return (await import("../cluster/scan.ts")).scan(invocation);
   const { options, output } = invocation;
   const encoding = encodingOf(options);
   if (options["count"] === true) return countEntries(invocation);
@@ -28,6 +29,9 @@ export async function scan(invocation: Invocation): Promise<number> {
 
 /** What `import` reads back, to the byte. */
 export async function exportEntries(invocation: Invocation): Promise<number> {
+  if (isForCluster(invocation)) {
+    return (await import("../cluster/scan.ts")).exportEntries(invocation);
+  }
   const { options, output } = invocation;
   const form = { format: formatOf(options), encoding: encodingOf(options) };
   const started = performance.now();

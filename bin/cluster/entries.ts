@@ -1,0 +1,111 @@
+/** get, put and del on a cluster. A value is written over what is there unless --blind says not. */
+import type { Found, Stored } from "../../src/client/api.ts";
+import { valueBytesMax } from "../../src/core/limits.ts";
+import { type Encoding, encodingOf, show } from "../bytes.ts";
+import { keyOf, readValue } from "../commands/entries.ts";
+import { entryObject } from "../entry-lines.ts";
+import { CommandError, exits, usage } from "../exit.ts";
+import type { Invocation } from "../invocation.ts";
+import type { Output } from "../output.ts";
+import { parseDuration, plural } from "../units.ts";
+import { bucketOf, contextOf, quorumOf, withClient } from "./connection.ts";
+import { resolved } from "./resolve.ts";
+import { siblingTable } from "./siblings.ts";
+
+export async function get(invocation: Invocation): Promise<number> {
+  const { options } = invocation;
+  const key = keyOf(invocation);
+  const { r, strict } = quorumOf(invocation);
+  const found = await withClient(invocation, (client) =>
+    bucketOf(client, invocation).get(key, { r, strict }),
+  );
+  const resolver = options["resolve"];
+  const shown = typeof resolver === "string" ? await resolved(found, resolver) : found;
+  return print(invocation, key, shown);
+}
+
+export async function put(invocation: Invocation): Promise<number> {
+  const { options, output } = invocation;
+  const key = keyOf(invocation);
+  const ttlMs = typeof options["ttl"] === "string" ? parseDuration(options["ttl"]) : undefined;
+  const value = await readValue(invocation, valueBytesMax);
+  const { r, w, strict } = quorumOf(invocation);
+  const given = contextOf(invocation);
+  if (given !== undefined && options["blind"] === true) {
+    throw usage("--context and --blind exclude each other");
+  }
+  const stored = await withClient(invocation, async (client) => {
+    const bucket = bucketOf(client, invocation);
+    const isBlind = options["blind"] === true;
+    const context = given ?? (isBlind ? undefined : (await bucket.get(key, { r, strict })).context);
+    return bucket.put(key, value, { context, w, strict, ttlMs });
+  });
+  const lengths = { keyBytes: key.length, valueBytes: value.length };
+  await sayStored(output, { put: true, ...lengths }, stored);
+  return exits.ok;
+}
+
+export async function del(invocation: Invocation): Promise<number> {
+  const key = keyOf(invocation);
+  const { w, strict } = quorumOf(invocation);
+  const context = contextOf(invocation);
+  const stored = await withClient(invocation, (client) =>
+    bucketOf(client, invocation).delete(key, { context, w, strict }),
+  );
+  await sayStored(invocation.output, { deleted: true, keyBytes: key.length }, stored);
+  return exits.ok;
+}
+
+async function print(invocation: Invocation, key: Uint8Array, found: Found): Promise<number> {
+  const { output, options } = invocation;
+  const encoding = encodingOf(options);
+  const { values } = found;
+  const all = options["siblings"] === true;
+  if (found.degraded === true) {
+    output.note("degraded: too few replicas with all their data answered, so a value may be missing");
+  }
+  if (output.json) {
+    await output.result(jsonOf(key, found, encoding), "");
+    if (values.length === 0) return exits.missing;
+    return values.length > 1 && !all ? exits.conflict : exits.ok;
+  }
+  const [only] = values;
+  if (only === undefined) {
+    throw new CommandError("NOT_FOUND", `not found: ${show(key)}`, { exit: exits.missing });
+  }
+  if (values.length > 1 && (all || output.isTerminal)) {
+    await output.write(siblingTable(found, output.isTerminal));
+  }
+  if (values.length > 1) {
+    if (all) return exits.ok;
+    throw new CommandError(
+      "CONFLICT",
+      `${plural(values.length, "sibling")} for ${show(key)}, written without knowledge of each other`,
+      {
+        exit: exits.conflict,
+        hint: "--siblings prints them, --resolve lww|union|counter makes one of them",
+      },
+    );
+  }
+  await output.write(only);
+  if (output.isTerminal) await output.write("\n");
+  return exits.ok;
+}
+
+function jsonOf(key: Uint8Array, found: Found, encoding: Encoding): unknown {
+  const { values, written, context, degraded } = found;
+  const entry = entryObject(key, values.length === 1 ? values[0] : undefined, encoding);
+  const siblings = values.map((value, i) => {
+    const { key: _, keyBase64: __, ...only } = entryObject(key, value, encoding) as Plain;
+    return { ...only, ...written[i] };
+  });
+  return { ...(entry as Plain), siblings, context, degraded: degraded === true };
+}
+
+type Plain = Readonly<Record<string, unknown>>;
+
+async function sayStored(output: Output, what: object, stored: Stored): Promise<void> {
+  const { acks, context } = stored;
+  await output.result({ ...what, acks, context }, "");
+  if (!output.json && output.isTerminal) output.note(`OK  ${plural(acks, "acknowledgement")}`);
+}

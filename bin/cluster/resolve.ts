@@ -1,0 +1,1 @@
+/** --resolve: one value made of several, by the resolver of that name. */

@@ -1,0 +1,124 @@
+/**
+ * The public shapes of the cluster's client. Names are fixed: other programs are written against
+ * them. Keys and values are bytes; a string stands for its UTF-8 bytes. An absent key is no error.
+ * Everything that goes wrong rejects with a `ClusterError` (src/errors.ts), whose `applied` says
+ * whether a write may have taken effect.
+ */
+import type { Context } from "./context.ts";
+
+/** Bytes going in: copied before the call returns, so the caller may reuse them. */
+export type BytesInput = string | Uint8Array;
+
+export interface ConnectOptions {
+  /** `aware` (default): straight to an owner of the key. `any`: to any node, which passes it on. */
+  readonly routing?: "aware" | "any" | undefined;
+  /** The deadline of a call that names none; covers retries. Default 5000. */
+  readonly timeoutMs?: number | undefined;
+  /** Calls that may wait for a connection or an answer at a time. Default 4096. */
+  readonly requestsMax?: number | undefined;
+  /** Sent to the nodes in the handshake; they may demand one. */
+  readonly token?: string | undefined;
+  /** Also ask a second node when the first takes longer than usual. Default true. */
+  readonly hedge?: boolean | undefined;
+}
+
+export interface CallOptions {
+  /** Milliseconds for everything, retries included: 10 to 60,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Cancels the wait. A write may take effect nevertheless. */
+  readonly signal?: AbortSignal | undefined;
+  /** Only owners count, no stand-ins: with r + w > n a read then sees every acknowledged write. */
+  readonly strict?: boolean | undefined;
+  /** Ask for the time line of the request; see `Found.trace`. */
+  readonly trace?: boolean | undefined;
+}
+
+export interface GetOptions extends CallOptions {
+  /** How many replicas must answer: 1 to n. Default: the cluster's. */
+  readonly r?: number | undefined;
+}
+
+export interface PutOptions extends CallOptions {
+  /**
+   * What the write supersedes: the context of the read it is based on. Without one the write is
+   * blind: it supersedes nothing and stays beside whatever is there, as a sibling.
+   */
+  readonly context?: Context | undefined;
+  /** How many replicas must have it: 1 to n. Default: the cluster's. */
+  readonly w?: number | undefined;
+  /** The value disappears so many milliseconds from now. Above 0, at most ten years. */
+  readonly ttlMs?: number | undefined;
+}
+
+export interface DeleteOptions extends CallOptions {
+  /** Without one, the delete reads first and deletes what it saw. */
+  readonly context?: Context | undefined;
+  readonly w?: number | undefined;
+}
+
+/** What `get` finds: every value that no known write supersedes, and the context of them all. */
+export interface Found {
+  /** None: absent or deleted. Several: siblings, written without knowledge of each other. */
+  readonly values: readonly Uint8Array[];
+  /** Pass it to the next put or delete of this key; also there when nothing was found. */
+  readonly context: Context;
+  /** The only value; undefined when there is none; throws CONFLICT when there are several. */
+  readonly value: Uint8Array | undefined;
+  /** True when too few informed replicas answered, so that "absent" may be wrong. */
+  readonly degraded?: boolean | undefined;
+  /** For each value, when it was written by its coordinator's clock, and by which actor. */
+  readonly written: readonly { readonly time: number; readonly actor: string }[];
+  /** Where the request went and when, as JSON, if asked for. */
+  readonly trace?: string | undefined;
+}
+
+export interface Stored {
+  /** What the writer knows now: the context given, and this write. */
+  readonly context: Context;
+  readonly acks: number;
+  readonly trace?: string | undefined;
+}
+
+export interface ScanOptions {
+  readonly prefix?: BytesInput | undefined;
+  /** At most so many keys; absent means all. */
+  readonly limit?: number | undefined;
+  readonly timeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The verbs, on the keys of one bucket. */
+export interface Bucket {
+  get(key: BytesInput, options?: GetOptions): Promise<Found>;
+  put(key: BytesInput, object: BytesInput, options?: PutOptions): Promise<Stored>;
+  delete(key: BytesInput, options?: DeleteOptions): Promise<Stored>;
+  /** Reads, merges and writes, again until no sibling is left: the loop of every careful client. */
+  update(
+    key: BytesInput,
+    merge: (values: Uint8Array[]) => BytesInput,
+    options?: GetOptions & PutOptions,
+  ): Promise<Stored>;
+  /** In the order of the keys. */
+  getMany(keys: readonly BytesInput[], options?: GetOptions): Promise<Found[]>;
+  /** Every key once, in the order of the ring, not of the keys. Not a snapshot. */
+  scan(options?: ScanOptions): AsyncIterable<[key: Uint8Array, found: Found]>;
+}
+
+export interface Client extends Bucket, AsyncDisposable {
+  /** The same verbs on a named key space. */
+  bucket(name: string): Bucket;
+  /**
+   * The same verbs, where each read shows at least what this session has read and written of the
+   * key before, or fails with SESSION_NOT_SATISFIED. A token continues a session elsewhere.
+   */
+  session(token?: string): Session;
+  /** Commands for operators (status, ring, locate, …); the answer is what the node says. */
+  admin(name: string, args?: object, options?: CallOptions): Promise<unknown>;
+  /** Lets no new call in, and fails those under way with CLOSED. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface Session extends Bucket {
+  /** All that the session knows, as printable text. */
+  readonly token: string;
+}

@@ -1,0 +1,177 @@
+/**
+ * The client of a cluster: connects, learns the ring, and speaks to the nodes that own each key.
+ * One deadline covers a whole call; nothing is ever thrown outside a call.
+ */
+
+import type { Operation } from "../core/clock/operations.ts";
+import { deadlineMsDefault, requestsMax } from "../core/limits.ts";
+import { ClusterError } from "../errors.ts";
+import type {
+  Bucket,
+  BytesInput,
+  CallOptions,
+  Client,
+  ConnectOptions,
+  DeleteOptions,
+  Found,
+  GetOptions,
+  PutOptions,
+  ScanOptions,
+  Session,
+  Stored,
+} from "./api.ts";
+import { type BucketParts, ClusterBucket } from "./bucket.ts";
+import { Calls } from "./calls.ts";
+import { parseEndpoints } from "./endpoints.ts";
+import { unexpected } from "./found.ts";
+import { checkBucket, timeoutFrom } from "./input.ts";
+import { Pool } from "./pool.ts";
+import { ClusterSession } from "./session.ts";
+
+/**
+ * Connects to a cluster through any of its nodes, `HOST:PORT` each. Resolves once one has told the
+ * ring; rejects with NO_ENDPOINT, naming what was tried, when none can be reached in time.
+ */
+export async function connect(
+  endpoints: string | readonly string[],
+  options: ConnectOptions = {},
+): Promise<Client> {
+  const client = new ClusterClient(parseEndpoints(endpoints), options);
+  try {
+    await client.ready();
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
+  return client;
+}
+
+class ClusterClient implements Client {
+  readonly #pool: Pool;
+  readonly #calls: Calls;
+  readonly #parts: BucketParts;
+  readonly #timeoutMs: number;
+  readonly #whole: Bucket;
+  readonly #onChange = new Set<() => void>();
+
+  constructor(endpoints: readonly string[], options: ConnectOptions) {
+    this.#timeoutMs = timeoutFrom(options.timeoutMs, deadlineMsDefault);
+    this.#pool = new Pool({
+      endpoints,
+      isAware: options.routing !== "any",
+      headers: options.token === undefined ? {} : { authorization: `Bearer ${options.token}` },
+      onChange: () => {
+        this.#calls.retry();
+        for (const listener of this.#onChange) listener();
+      },
+    });
+    this.#calls = new Calls({
+      pool: this.#pool,
+      callsMax: options.requestsMax ?? requestsMax,
+      hedge: options.hedge !== false,
+    });
+    this.#parts = {
+      calls: this.#calls,
+      timeoutMs: this.#timeoutMs,
+      ring: () => this.#pool.ring,
+      newOperation,
+    };
+    this.#whole = new ClusterBucket("", this.#parts);
+  }
+
+  /** Resolves when a node has told the ring. */
+  ready(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (error?: ClusterError): void => {
+        clearTimeout(timer);
+        this.#onChange.delete(look);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const look = (): void => {
+        if (this.#pool.ring !== undefined) settle();
+        else if (this.#pool.hasFailed) settle(this.#unreachable());
+      };
+      const timer = setTimeout(() => settle(this.#unreachable()), this.#timeoutMs);
+      this.#onChange.add(look);
+    });
+  }
+
+  get(key: BytesInput, options?: GetOptions): Promise<Found> {
+    return this.#whole.get(key, options);
+  }
+
+  put(key: BytesInput, object: BytesInput, options?: PutOptions): Promise<Stored> {
+    return this.#whole.put(key, object, options);
+  }
+
+  delete(key: BytesInput, options?: DeleteOptions): Promise<Stored> {
+    return this.#whole.delete(key, options);
+  }
+
+  update(
+    key: BytesInput,
+    merge: (values: Uint8Array[]) => BytesInput,
+    options?: GetOptions & PutOptions,
+  ): Promise<Stored> {
+    return this.#whole.update(key, merge, options);
+  }
+
+  getMany(keys: readonly BytesInput[], options?: GetOptions): Promise<Found[]> {
+    return this.#whole.getMany(keys, options);
+  }
+
+  scan(options?: ScanOptions): AsyncIterable<[key: Uint8Array, found: Found]> {
+    return this.#whole.scan(options);
+  }
+
+  bucket(name: string): Bucket {
+    checkBucket(name);
+    return new ClusterBucket(name, this.#parts);
+  }
+
+  session(token?: string): Session {
+    const n = (): number => this.#pool.ring?.n ?? 1;
+    return new ClusterSession({ bucket: this.#whole, n }, token);
+  }
+
+  async admin(name: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
+    const command = {
+      kind: "admin",
+      name,
+      arguments: JSON.stringify(args),
+      deadlineMs: 0,
+    } as const;
+    const { result } = await this.#calls.run({
+      command,
+      key: undefined,
+      token: undefined,
+      preferred: 0,
+      timeoutMs: timeoutFrom(options.timeoutMs, this.#timeoutMs),
+      signal: options.signal,
+    });
+    if (result.kind !== "answer") throw unexpected(result);
+    return JSON.parse(result.json);
+  }
+
+  async close(): Promise<void> {
+    this.#calls.close(new ClusterError("CLOSED", "the client was closed"));
+    this.#pool.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #unreachable(): ClusterError {
+    return new ClusterError(
+      "NO_ENDPOINT",
+      `no node can be reached: ${this.#pool.describeFailures()}`,
+    );
+  }
+}
+
+/** Identifies one write through all its attempts (DESIGN section 4, "Retries"). */
+function newOperation(): Operation {
+  return { at: Date.now(), nonce: Math.floor(Math.random() * 0x100000000), retried: false };
+}

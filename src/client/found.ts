@@ -1,0 +1,65 @@
+/** What a read found, and the one place where several values are a conflict. */
+import type { Result } from "../core/message.ts";
+import { ClusterError } from "../errors.ts";
+import type { Found, Stored } from "./api.ts";
+import type { Answer } from "./connection.ts";
+import { Context } from "./context.ts";
+
+const noBytes = new Uint8Array(0);
+
+/** Throws INTERNAL when the node answered something else than was asked. */
+export function foundFrom({ result, token }: Answer): Found {
+  if (result.kind !== "found") throw unexpected(result);
+  const context = new Context(token ?? noBytes, result.fastest);
+  return new FoundValues(result, context);
+}
+
+export function storedFrom({ result, token }: Answer): Stored {
+  if (result.kind !== "stored") throw unexpected(result);
+  const context = new Context(token ?? noBytes, result.fastest);
+  return { context, acks: result.acks, ...(result.trace ? { trace: result.trace } : {}) };
+}
+
+/** The same find with the given values in place of its own: after a resolver. */
+export function withValues(found: Found, values: readonly Uint8Array[]): Found {
+  const { context, degraded, trace } = found;
+  const written = values.length === found.values.length ? found.written : [];
+  return new FoundValues({ values, written, degraded: degraded === true, trace }, context);
+}
+
+export function unexpected(result: Result): ClusterError {
+  return new ClusterError("INTERNAL", `the node answered with ${result.kind}, which was not asked`);
+}
+
+class FoundValues implements Found {
+  readonly values: readonly Uint8Array[];
+  readonly context: Context;
+  readonly written: Found["written"];
+  readonly degraded: boolean;
+  readonly trace: string | undefined;
+
+  constructor(
+    parts: {
+      readonly values: readonly Uint8Array[];
+      readonly written: Found["written"];
+      readonly degraded: boolean;
+      readonly trace: string | undefined;
+    },
+    context: Context,
+  ) {
+    this.values = parts.values;
+    this.written = parts.written;
+    this.degraded = parts.degraded;
+    this.trace = parts.trace;
+    this.context = context;
+  }
+
+  get value(): Uint8Array | undefined {
+    if (this.values.length < 2) return this.values[0];
+    throw new ClusterError(
+      "CONFLICT",
+      `${this.values.length} values were written without knowledge of each other; ` +
+        "look at `values`, or merge them with update()",
+    );
+  }
+}
