@@ -20,11 +20,14 @@ const importersOf: Readonly<Record<string, readonly string[]>> = {
   piscina: ["native-free-engine/compaction/thread-workers.ts"],
   commander: ["bin/kvctl.ts"],
   ws: ["src/runtime/sockets.ts"],
+  pino: ["src/runtime/log.ts"],
+  zod: ["src/runtime/config.ts"],
   "abstract-level": ["native-free-engine/level.ts", "native-free-engine/level/"],
   "node:fs": [
     "bin/files.ts",
     "native-free-engine/disk/node-disk.ts",
     "native-free-engine/disk/node-lock.ts",
+    "src/runtime/files.ts",
   ],
   "node:zlib": ["native-free-engine/table/codec.ts"],
 };

@@ -1,0 +1,63 @@
+/**
+ * What the runtime asks of the file system: its directory (for itself alone, since it holds the
+ * cluster's secrets), a configuration file, and how many files the system lets it open.
+ */
+import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { ClusterError } from "../errors.ts";
+import { invalidConfig } from "./config.ts";
+
+/** Enough for the tables of the engine and a few hundred connections. */
+const openFilesMin = 1024;
+const others = 0o007;
+
+/** Makes the directory if need be, and refuses one that others could read secrets in. */
+export function prepareDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    // Nothing is in it yet that anybody relied on, so it may be closed without asking.
+    if (readdirSync(path).length === 0) chmodSync(path, 0o700);
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    throw new ClusterError("DATA_DIR_INVALID", `${path} cannot hold a node's data: ${said}`, {
+      cause: error,
+    });
+  }
+  const mode = statSync(path).mode & 0o777;
+  if (process.platform !== "win32" && (mode & others) !== 0) {
+    const digits = mode.toString(8).padStart(4, "0");
+    throw new ClusterError(
+      "INSECURE_PERMISSIONS",
+      `${path} is mode ${digits}, but holds secrets of the cluster: chmod 700 ${path}`,
+    );
+  }
+}
+
+export function readConfigFile(path: string): Readonly<Record<string, unknown>> {
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw invalidConfig([`${path}: ${error instanceof Error ? error.message : error}`]);
+  }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Readonly<Record<string, unknown>>;
+  }
+  throw invalidConfig([`${path} must hold one JSON object`]);
+}
+
+/** Running out of files later would refuse clients or fail a flush: better said at the start. */
+export function checkOpenFiles(): void {
+  let limits: string;
+  try {
+    limits = readFileSync("/proc/self/limits", "utf8");
+  } catch {
+    return;
+  }
+  const soft = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.NaN);
+  if (soft < openFilesMin) {
+    throw new ClusterError(
+      "RESOURCE_EXHAUSTED",
+      `only ${soft} files may be open at a time: ulimit -n ${openFilesMin} or more`,
+    );
+  }
+}

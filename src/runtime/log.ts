@@ -1,0 +1,60 @@
+/**
+ * Logs: one JSON object a line on stderr, each with the name of what happened, for programs first.
+ * Embedded nodes are silent unless asked. pino is loaded only where something is logged.
+ */
+
+export type LogLevel = "silent" | "error" | "warn" | "info" | "debug";
+
+/** `event` is one of a small set of names, in dots: member.down, client.refused. */
+export interface Log {
+  debug(event: string, fields?: object): void;
+  info(event: string, fields?: object): void;
+  warn(event: string, fields?: object): void;
+  error(event: string, fields?: object): void;
+}
+
+const nothing = (): void => undefined;
+
+export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+const stderr = 2;
+
+export async function openLog(level: LogLevel): Promise<Log> {
+  if (level === "silent") return silentLog;
+  const { pino } = await import("pino");
+  const logger = pino(
+    {
+      level,
+      base: null,
+      messageKey: "event",
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    // Nothing may be lost when the process ends, and there are few lines.
+    pino.destination({ fd: stderr, sync: true }),
+  );
+  return {
+    debug: (event, fields) => logger.debug({ ...fields }, event),
+    info: (event, fields) => logger.info({ ...fields }, event),
+    warn: (event, fields) => logger.warn({ ...fields }, event),
+    error: (event, fields) => logger.error({ ...fields }, event),
+  };
+}
+
+/** Says the same thing at most once in so long, with how often it was held back. */
+export function seldom(
+  say: (suppressed: number) => void,
+  everyMs = 10_000,
+  now: () => number = () => performance.now(),
+): () => void {
+  let next = 0;
+  let suppressed = 0;
+  return () => {
+    if (now() < next) {
+      suppressed += 1;
+      return;
+    }
+    next = now() + everyMs;
+    say(suppressed);
+    suppressed = 0;
+  };
+}

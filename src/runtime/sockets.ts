@@ -1,0 +1,223 @@
+/**
+ * WebSockets, and nothing above them. Only binary frames pass, and none that is too long or in too
+ * many pieces. Nothing here throws at its user or emits an event that somebody must handle: a
+ * connection ends with one call of `onClose`, which says why.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocket, WebSocketServer } from "ws";
+import { contextBytesMax, frameBytesAim, frameBytesMax, valueBytesMax } from "../core/limits.ts";
+import { readRefusal } from "./refusal.ts";
+
+export type Protocol = "peer" | "client";
+export type Headers = Readonly<Record<string, string>>;
+
+export interface Socket {
+  /** Bytes that were sent but have not left this process. */
+  readonly bufferedBytes: number;
+  /** The bytes belong to the socket from now on. Dropped unless the connection is open. */
+  send(bytes: Uint8Array): void;
+  /** Stops and starts reading: what the other side sends then waits with it. */
+  pause(): void;
+  resume(): void;
+  /** Asks for a sign of life. False when none came since the last time. */
+  probe(): boolean;
+  close(code: number, reason: string): void;
+  /** Without goodbye: for connections that answer nothing any more. */
+  terminate(): void;
+}
+
+/** What the owner of a connection is told. Frames are views that die with the call. */
+export interface SocketEvents {
+  onMessage(bytes: Uint8Array): void;
+  /** Exactly once, also when it never opened. `code` is the other side's, if it gave one. */
+  onClose(why: string, code: string | undefined): void;
+}
+
+export interface DialOptions extends SocketEvents {
+  readonly address: string;
+  readonly protocol: Protocol;
+  readonly headers: Headers;
+  /** With the headers of the answer. */
+  onOpen(headers: Readonly<Record<string, unknown>>): void;
+}
+
+export const subprotocols: Readonly<Record<Protocol, string>> = {
+  peer: "everwrite.peer.1",
+  client: "everwrite.client.1",
+};
+
+/** A frame of requests is cut at about frameBytesAim, so one message more may be in it. */
+export const requestFrameBytesMax = frameBytesAim + valueBytesMax + contextBytesMax + 8192;
+
+export const handshakeMsMax = 5_000;
+const closeMsMax = 2_000;
+/** Senders of ours never split a frame. */
+const fragmentsMax = 4;
+
+/** Received in so many pieces at most, which the smallest usual packet just allows. */
+const chunksMax = { peer: 1 << 16, client: 1 << 12 } as const;
+
+export function dial(options: DialOptions): Socket {
+  const { address, protocol, headers } = options;
+  const socket = new WebSocket(`ws://${address}/`, subprotocols[protocol], {
+    headers,
+    perMessageDeflate: false,
+    handshakeTimeout: handshakeMsMax,
+    maxPayload: frameBytesMax,
+    followRedirects: false,
+    // Masks keep scripts in browsers from steering proxies; between nodes there is neither.
+    ...(protocol === "peer" ? { generateMask: (mask: Buffer) => void mask.fill(0) } : {}),
+  });
+  const connection = new Connection(socket, options, address);
+  let answered: IncomingMessage | undefined;
+  socket.on("upgrade", (response) => {
+    answered = response;
+  });
+  socket.on("open", () => options.onOpen(answered?.headers ?? {}));
+  socket.on("unexpected-response", (_request, response) => {
+    void readRefusal(response).then(({ code, message }) => {
+      connection.end(`${address}: ${message}`, code);
+      socket.terminate();
+    });
+  });
+  return connection;
+}
+
+/** An incoming connection that may be opened. */
+export interface Admitted {
+  /** Sent with the answer. */
+  readonly headers: Headers;
+  attach(socket: Socket): SocketEvents;
+}
+
+interface UpgradeRequest {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+}
+
+/** The incoming connections of one subprotocol. */
+export class Upgrades {
+  readonly #server: WebSocketServer;
+  readonly #answers = new WeakMap<IncomingMessage, Headers>();
+  readonly #open = new Set<Connection>();
+
+  constructor(protocol: Protocol) {
+    const limits = {
+      maxPayload: protocol === "peer" ? frameBytesMax : requestFrameBytesMax,
+      maxFragments: fragmentsMax,
+      maxBufferedChunks: chunksMax[protocol],
+    };
+    this.#server = new WebSocketServer({
+      ...limits,
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      handleProtocols: () => subprotocols[protocol],
+    });
+    this.#server.on("headers", (lines, request) => {
+      for (const [name, value] of Object.entries(this.#answers.get(request) ?? {})) {
+        lines.push(`${name}: ${value}`);
+      }
+    });
+  }
+
+  accept({ request, socket, head }: UpgradeRequest, { attach, headers }: Admitted): void {
+    this.#answers.set(request, headers);
+    const remote = `${request.socket.remoteAddress}:${request.socket.remotePort}`;
+    this.#server.handleUpgrade(request, socket, head, (opened) => {
+      let events: SocketEvents | undefined;
+      const connection = new Connection(
+        opened,
+        {
+          onMessage: (bytes) => events?.onMessage(bytes),
+          onClose: (why, code) => {
+            this.#open.delete(connection);
+            events?.onClose(why, code);
+          },
+        },
+        remote,
+      );
+      this.#open.add(connection);
+      events = attach(connection);
+    });
+  }
+
+  terminate(): void {
+    for (const connection of [...this.#open]) connection.terminate();
+  }
+}
+
+class Connection implements Socket {
+  readonly #socket: WebSocket;
+  readonly #events: SocketEvents;
+  #isEnded = false;
+  #wasHeard = true;
+
+  constructor(socket: WebSocket, events: SocketEvents, remote: string) {
+    this.#socket = socket;
+    this.#events = events;
+    let failure: string | undefined;
+    socket.on("message", (bytes: Buffer, isBinary: boolean) => {
+      this.#wasHeard = true;
+      if (this.#isEnded) return;
+      // A plain array, since `slice` of a Buffer is a view that would pin the chunk it came in.
+      if (isBinary) events.onMessage(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
+      else this.close(1003, "binary frames only");
+    });
+    socket.on("pong", () => {
+      this.#wasHeard = true;
+    });
+    socket.on("error", (error) => {
+      failure ??= error.message;
+    });
+    socket.on("close", (code, reason) => {
+      const said = reason.length === 0 ? "" : ` (${reason.toString()})`;
+      this.end(`${remote}: ${failure ?? `closed with ${code}${said}`}`, undefined);
+    });
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.bufferedAmount;
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(bytes);
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  probe(): boolean {
+    const { readyState } = this.#socket;
+    if (readyState !== WebSocket.OPEN) return readyState === WebSocket.CONNECTING;
+    const wasHeard = this.#wasHeard;
+    this.#wasHeard = false;
+    this.#socket.ping();
+    return wasHeard;
+  }
+
+  close(code: number, reason: string): void {
+    // A paused socket would never read the other side's goodbye.
+    this.#socket.resume();
+    this.#socket.close(code, reason);
+    setTimeout(() => this.#socket.terminate(), closeMsMax).unref();
+  }
+
+  terminate(): void {
+    this.#socket.terminate();
+  }
+
+  /** Tells the owner, once. */
+  end(why: string, code: string | undefined): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    this.#events.onClose(why, code);
+  }
+}
