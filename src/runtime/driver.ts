@@ -1,0 +1,150 @@
+/**
+ * The only loop of a node: an event goes to the core, and what the core asks for is done. Messages
+ * to the node itself come back as events without touching a socket. A bug in the core costs the
+ * event in hand, is logged, and the node goes on: others must not be able to end it.
+ */
+import type { Effect, Event, Notice, StoreOutcome, StoreWork } from "../core/event.ts";
+import { failed } from "../core/failure.ts";
+import type { Millis, NodeId, RequestId } from "../core/ids.ts";
+import type { Command, Message, Result } from "../core/message.ts";
+import type { RingState } from "../core/ring/ring-state.ts";
+import { Inbox } from "./inbox.ts";
+import { type Log, seldom } from "./log.ts";
+import type { NodeClock } from "./time.ts";
+
+/** The core's side of the contract. */
+export interface Core {
+  start(now: Millis): readonly Effect[];
+  step(event: Event): readonly Effect[];
+}
+
+export interface DriverParts {
+  readonly self: NodeId;
+  readonly core: Core;
+  readonly clock: NodeClock;
+  readonly log: Log;
+  readonly store: { run(work: StoreWork, done: (outcome: StoreOutcome) => void): void };
+  send(to: NodeId, message: Message): void;
+  reply(id: RequestId, result: Result): void;
+  ringChanged(state: RingState): void;
+  downChanged(nodes: readonly NodeId[]): void;
+}
+
+const tickMs = 10;
+
+export class Driver {
+  readonly #parts: DriverParts;
+  readonly #inbox = new Inbox((event) => this.#handle(event));
+  readonly #sayRefused: (what: string, why: string) => void;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+  #refused = { what: "", why: "" };
+
+  constructor(parts: DriverParts) {
+    this.#parts = parts;
+    const say = seldom((suppressed) =>
+      parts.log.warn("core.refused", { ...this.#refused, suppressed }),
+    );
+    this.#sayRefused = (what, why) => {
+      this.#refused = { what, why };
+      say();
+    };
+  }
+
+  start(): void {
+    const { core, clock } = this.#parts;
+    this.#inbox.open(() => this.#perform(core.start(clock.now())));
+    this.#timer = setInterval(() => {
+      clock.follow();
+      this.#inbox.push({ kind: "tick", now: clock.now() });
+    }, tickMs);
+  }
+
+  /** Nothing happens to the core any more. */
+  stop(): void {
+    this.#isStopped = true;
+    clearInterval(this.#timer);
+  }
+
+  message(from: NodeId, message: Message): void {
+    this.#inbox.push({ kind: "message", now: this.#parts.clock.now(), from, message });
+  }
+
+  request(id: RequestId, command: Command): void {
+    this.#inbox.push({ kind: "request", now: this.#parts.clock.now(), id, command });
+  }
+
+  link(peer: NodeId, up: boolean): void {
+    this.#inbox.push({ kind: "link", now: this.#parts.clock.now(), peer, up });
+  }
+
+  #handle(event: Event): void {
+    if (this.#isStopped) return;
+    try {
+      this.#perform(this.#parts.core.step(event));
+    } catch (error) {
+      this.#failed(event, error);
+    }
+  }
+
+  #perform(effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      switch (effect.kind) {
+        case "send":
+          if (effect.to === this.#parts.self) this.message(effect.to, effect.message);
+          else this.#parts.send(effect.to, effect.message);
+          break;
+        case "store":
+          this.#store(effect.ticket, effect.work);
+          break;
+        case "reply":
+          this.#parts.reply(effect.id, effect.result);
+          break;
+        case "ring":
+          this.#parts.ringChanged(effect.state);
+          break;
+        case "down":
+          this.#parts.downChanged(effect.nodes);
+          break;
+        case "notice":
+          this.#notice(effect.notice);
+          break;
+      }
+    }
+  }
+
+  #store(ticket: number, work: StoreWork): void {
+    this.#parts.store.run(work, (outcome) =>
+      this.#inbox.push({ kind: "stored", now: this.#parts.clock.now(), ticket, outcome }),
+    );
+  }
+
+  #failed(event: Event, error: unknown): void {
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#parts.log.error("core.failed", { event: event.kind, what });
+    if (event.kind !== "request") return;
+    const message = "the node met a bug of its own; its log says more";
+    this.#parts.reply(event.id, failed("INTERNAL", message, { applied: "maybe" }));
+  }
+
+  #notice(notice: Notice): void {
+    const { kind, ...fields } = notice;
+    const { log } = this.#parts;
+    switch (notice.kind) {
+      case "down":
+      case "up":
+      case "epoch":
+        log.info(`node.${kind}`, fields);
+        break;
+      case "refused":
+        this.#sayRefused(notice.what, notice.why);
+        break;
+      case "read-repair":
+        // Keys are the users' affair: a log says that one was repaired, not which.
+        log.debug("node.read-repair", { node: notice.node });
+        break;
+      default:
+        log.debug(`node.${kind}`, fields);
+    }
+  }
+}
