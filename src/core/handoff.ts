@@ -1,0 +1,317 @@
+/**
+ * Hinted handoff (Dynamo, section 4.6): brings the hints that this node keeps to the nodes they are
+ * for, once those answer again. A hint is forgotten only after its target has made it durable, and
+ * only if it did not change meanwhile; it never expires. Hints of a node that is no member any
+ * more, or no holder of the key, go to those who are.
+ *
+ * A target with nothing kept for it is told so: it then knows that it missed nothing here.
+ */
+import { digestOf } from "./clock/digest.ts";
+import type { Out } from "./event.ts";
+import type { Millis, NodeId, RequestId } from "./ids.ts";
+import { pageBytesAim } from "./limits.ts";
+import type { Entry, HintMessage } from "./message.ts";
+import type { Random } from "./random.ts";
+import type { LivenessView, RingView } from "./views.ts";
+
+export interface HandoffTuning {
+  /** How often the hints kept are counted again. */
+  readonly countMs: Millis;
+  /** A target that comes back is left alone for a random part of this: others wait for it too. */
+  readonly jitterMs: Millis;
+  readonly timeoutMs: Millis;
+  /** After a failure; doubled with each further one, up to the maximum. */
+  readonly retryMs: Millis;
+  readonly retryMsMax: Millis;
+  /** Batches that this node takes in at a time: many nodes may keep hints for one. */
+  readonly batchesInMax: number;
+}
+
+export const handoffDefaults: HandoffTuning = {
+  countMs: 500,
+  jitterMs: 2_000,
+  timeoutMs: 5_000,
+  retryMs: 500,
+  retryMsMax: 30_000,
+  batchesInMax: 4,
+};
+
+/** `no-hints` is not acknowledged, so it is said a few times. */
+const sayTimes = 3;
+const sayAgainMs = 1_000;
+const pauseMsMax = 2_000;
+
+export interface HandoffParts {
+  readonly self: NodeId;
+  readonly out: Out;
+  readonly random: Random;
+  readonly liveness: LivenessView;
+  readonly tuning: HandoffTuning;
+  ring(): RingView;
+  /** The start of a member's process, as gossip tells it. */
+  startedOf(node: NodeId): Millis | undefined;
+  /** The part of the time that background work may take: above 0, at most 1. */
+  share(): number;
+  /** A peer keeps nothing for the process of this node that started at `since`. */
+  onNoHints(now: Millis, from: NodeId, since: Millis): void;
+}
+
+class Target {
+  keys = 0;
+  isLive = false;
+  started: Millis | undefined;
+  /** When it was last seen to come up or to have started anew. */
+  changedAt: Millis = 0;
+  /** Nothing is sent before. */
+  notBefore: Millis = 0;
+  failures = 0;
+  /** A batch is being read, sent, moved or dropped. */
+  isBusy = false;
+  sent: Batch | undefined;
+  /** How often it was told that nothing is kept; and when that is due again. */
+  said = 0;
+  sayAt: Millis = 0;
+}
+
+interface Batch {
+  readonly request: RequestId;
+  readonly entries: readonly Entry[];
+  readonly at: Millis;
+}
+
+export class Handoff {
+  readonly #parts: HandoffParts;
+  readonly #targets = new Map<NodeId, Target>();
+  #lastRequest = 0;
+  #countAt: Millis = 0;
+  #isCounting = false;
+  #batchesIn = 0;
+
+  constructor(parts: HandoffParts) {
+    this.#parts = parts;
+  }
+
+  /** Keys that hints are kept for, over all targets, as last counted. */
+  pending(): number {
+    let keys = 0;
+    for (const target of this.#targets.values()) keys += target.keys;
+    return keys;
+  }
+
+  receive(now: Millis, from: NodeId, message: HintMessage): void {
+    switch (message.kind) {
+      case "hints":
+        this.#takeIn(from, message);
+        return;
+      case "hints-reply":
+        this.#answered(now, from, message.request, message.stored);
+        return;
+      case "no-hints":
+        this.#parts.onNoHints(now, from, message.since);
+        return;
+    }
+  }
+
+  tick(now: Millis): void {
+    const ring = this.#parts.ring();
+    for (const { id } of ring.state.members) {
+      if (id !== this.#parts.self && ring.isMember(id)) this.#watch(now, id);
+    }
+    if (now >= this.#countAt && !this.#isCounting) this.#count(now);
+    for (const [node, target] of this.#targets) {
+      const { sent } = target;
+      if (sent !== undefined) {
+        const isLate = now - sent.at >= this.#parts.tuning.timeoutMs;
+        if (isLate) this.#parts.liveness.missed(node, now);
+        if (isLate || !this.#parts.liveness.isLive(node)) this.#fail(now, target);
+      }
+      const isReady = target.keys > 0 && !target.isBusy && now >= target.notBefore;
+      if (isReady && this.#isReachable(node)) this.#readBatch(now, node, target);
+    }
+  }
+
+  /** Sees a member come up, go down, or start anew. */
+  #watch(now: Millis, node: NodeId): void {
+    const target = this.#target(node);
+    const isLive = this.#parts.liveness.isLive(node);
+    const started = this.#parts.startedOf(node);
+    if (isLive === target.isLive && started === target.started) return;
+    if (isLive) {
+      target.changedAt = now;
+      target.failures = 0;
+      target.said = 0;
+      target.sayAt = now;
+      target.notBefore = now + this.#parts.random.below(this.#parts.tuning.jitterMs + 1);
+      this.#countAt = now;
+    }
+    target.isLive = isLive;
+    target.started = started;
+  }
+
+  #isReachable(node: NodeId): boolean {
+    return !this.#parts.ring().isMember(node) || this.#parts.liveness.isLive(node);
+  }
+
+  #count(now: Millis): void {
+    this.#isCounting = true;
+    this.#countAt = now + this.#parts.tuning.countMs;
+    this.#parts.out.store({ kind: "count-hints" }, (outcome, later) => {
+      this.#isCounting = false;
+      if (outcome.kind !== "counts") return;
+      const keys = new Map(outcome.hints.map((count) => [count.target, count.keys]));
+      for (const node of keys.keys()) this.#target(node);
+      for (const [node, target] of this.#targets) {
+        target.keys = keys.get(node) ?? 0;
+        if (target.keys > 0) target.said = 0;
+        else if (!this.#parts.ring().isMember(node)) this.#targets.delete(node);
+        // A count from before it came up says nothing of what was kept until then.
+        else if (now >= target.changedAt) this.#sayNone(later, node, target);
+      }
+    });
+  }
+
+  #sayNone(now: Millis, node: NodeId, target: Target): void {
+    const { isLive, started, said, sayAt } = target;
+    if (!isLive || target.isBusy || started === undefined) return;
+    if (said >= sayTimes || now < sayAt) return;
+    target.said += 1;
+    target.sayAt = now + sayAgainMs;
+    this.#parts.out.send(node, { kind: "no-hints", since: started });
+  }
+
+  #readBatch(now: Millis, node: NodeId, target: Target): void {
+    target.isBusy = true;
+    const work = { kind: "read-hints", target: node, bytes: pageBytesAim } as const;
+    this.#parts.out.store(work, (outcome, later) => {
+      if (outcome.kind !== "hints") {
+        this.#fail(later, target);
+      } else if (outcome.entries.length === 0) {
+        target.keys = 0;
+        target.isBusy = false;
+      } else {
+        const ring = this.#parts.ring();
+        const isTheirs = ({ key }: Entry): boolean =>
+          ring.isMember(node) && ring.holders(ring.partitionOf(key)).includes(node);
+        const moved = outcome.entries.filter((entry) => !isTheirs(entry));
+        if (moved.length > 0) this.#moveOn(later, node, target, moved);
+        else this.#send(now, node, target, outcome.entries);
+      }
+    });
+  }
+
+  #send(now: Millis, node: NodeId, target: Target, entries: readonly Entry[]): void {
+    const request = ++this.#lastRequest;
+    target.sent = { request, entries, at: now };
+    this.#parts.out.send(node, { kind: "hints", request, entries, round: 0 });
+  }
+
+  #answered(now: Millis, node: NodeId, request: RequestId, stored: boolean): void {
+    const target = this.#targets.get(node);
+    const sent = target?.sent;
+    if (target === undefined || sent?.request !== request) return;
+    this.#parts.liveness.answered(node, now, now - sent.at);
+    target.sent = undefined;
+    if (!stored) {
+      this.#fail(now, target);
+      return;
+    }
+    this.#parts.out.notice({ kind: "hints-delivered", target: node, keys: sent.entries.length });
+    this.#drop(sent.at, node, target, sent.entries);
+  }
+
+  /** To the present holders: as hints of theirs, or into this node's own data. */
+  #moveOn(now: Millis, node: NodeId, target: Target, entries: readonly Entry[]): void {
+    const { out, self } = this.#parts;
+    const ring = this.#parts.ring();
+    const safe: Entry[] = [];
+    let waiting = entries.length;
+    const settle = (later: Millis, entry: Entry, isKept: boolean): void => {
+      if (isKept) safe.push(entry);
+      waiting -= 1;
+      if (waiting > 0) return;
+      if (safe.length > 0) this.#drop(now, node, target, safe);
+      else this.#fail(later, target);
+    };
+    for (const entry of entries) {
+      const holders = ring.holders(ring.partitionOf(entry.key));
+      const targets = holders.filter((holder) => holder !== self && holder !== node);
+      let [steps, isKept] = [0, true];
+      const step = (later: Millis, isDone: boolean): void => {
+        isKept &&= isDone;
+        steps -= 1;
+        if (steps === 0) settle(later, entry, isKept);
+      };
+      if (targets.length > 0) {
+        steps += 1;
+        out.store({ kind: "keep-hints", targets, entry, round: 0 }, ({ kind }, later) =>
+          step(later, kind === "durable"),
+        );
+      }
+      if (holders.includes(self)) {
+        steps += 1;
+        out.store({ kind: "merge", entries: [entry], round: 0 }, ({ kind }, later) =>
+          step(later, kind === "merged"),
+        );
+      }
+      // Nobody to move it to is a ring without owners, which no epoch allows: it stays.
+      if (steps === 0) settle(now, entry, false);
+    }
+  }
+
+  #drop(since: Millis, node: NodeId, target: Target, entries: readonly Entry[]): void {
+    const dropped = entries.map(({ key, versions }) => ({ key, digest: digestOf(versions) }));
+    const work = { kind: "drop-hints", target: node, entries: dropped } as const;
+    this.#parts.out.store(work, (outcome, now) => {
+      if (outcome.kind === "failed") {
+        this.#fail(now, target);
+        return;
+      }
+      const pause = (now - since) * (1 / this.#parts.share() - 1);
+      target.isBusy = false;
+      target.failures = 0;
+      target.notBefore = now + Math.min(pause, pauseMsMax);
+      target.keys = Math.max(1, target.keys - entries.length);
+      this.#countAt = Math.min(this.#countAt, now);
+    });
+  }
+
+  #fail(now: Millis, target: Target): void {
+    const { retryMs, retryMsMax } = this.#parts.tuning;
+    const pause = Math.min(retryMsMax, retryMs * 2 ** Math.min(target.failures, 10));
+    target.failures += 1;
+    target.isBusy = false;
+    target.sent = undefined;
+    target.notBefore = now + pause / 2 + this.#parts.random.below(Math.ceil(pause / 2) + 1);
+  }
+
+  /** The receiving side: what was kept for this node becomes its own data. */
+  #takeIn(from: NodeId, message: HintMessage & { readonly kind: "hints" }): void {
+    const { out } = this.#parts;
+    const { request, entries, round } = message;
+    const ring = this.#parts.ring();
+    const held = new Set(ring.held());
+    // Refused are keys that this node does not hold: one of the two has yet to learn of an epoch.
+    const isWelcome =
+      this.#batchesIn < this.#parts.tuning.batchesInMax &&
+      entries.every(({ key }) => held.has(ring.partitionOf(key)));
+    if (!isWelcome) {
+      out.send(from, { kind: "hints-reply", request, stored: false });
+      return;
+    }
+    this.#batchesIn += 1;
+    out.store({ kind: "merge", entries, round }, (outcome) => {
+      this.#batchesIn -= 1;
+      const stored = outcome.kind === "merged" && outcome.stale === 0;
+      out.send(from, { kind: "hints-reply", request, stored });
+    });
+  }
+
+  #target(node: NodeId): Target {
+    let target = this.#targets.get(node);
+    if (target === undefined) {
+      target = new Target();
+      this.#targets.set(node, target);
+    }
+    return target;
+  }
+}

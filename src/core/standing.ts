@@ -1,0 +1,295 @@
+/**
+ * How far this node's own copies may be believed when they have nothing. It lies in two facts:
+ *
+ * - Which partitions are *filled*: everything acknowledged that this node should hold of them was
+ *   here once. What is held by the ring and not filled is `rebuilding`: a disk that was lost, or a
+ *   new owner. The filled ones are what is saved, so a start that finds no record, an old one or a
+ *   damaged one rebuilds too much and never too little, in whatever order a crash cuts the writes.
+ * - Whether the node has *caught up* since it started: every live member has delivered its hints.
+ *   Until then what is filled is `catching-up`.
+ *
+ * Filling ends after a full comparison with each live owner, and with so many owners in all that a
+ * majority of them cannot lie outside: whatever a majority acknowledged was met in one of them.
+ */
+import type { Out } from "./event.ts";
+import type { Millis, NodeId, Partition } from "./ids.ts";
+import type { Standing as Level } from "./message.ts";
+import type { RingState } from "./ring/ring-state.ts";
+import type { LivenessView, RingView, StandingView } from "./views.ts";
+
+export interface StandingTuning {
+  /** Catching up ends at the latest so long after the start. */
+  readonly catchUpMsMax: Millis;
+  /** Members that are not live are no longer waited for, if any other is. */
+  readonly absentMs: Millis;
+  /**
+   * After a new epoch comparisons count only from then on: until then a coordinator that has not
+   * heard of the epoch may still write past a new owner.
+   */
+  readonly settleMs: Millis;
+}
+
+export const standingDefaults: StandingTuning = {
+  catchUpMsMax: 60_000,
+  absentMs: 5_000,
+  settleMs: 1_000,
+};
+
+export interface StandingParts {
+  readonly self: NodeId;
+  readonly out: Out;
+  /** Start of the process, as this node's heartbeats say it. */
+  readonly started: Millis;
+  readonly liveness: LivenessView;
+  readonly tuning: StandingTuning;
+  ring(): RingView;
+}
+
+/** A partition that is being filled, and the owners it has yet to be compared with. */
+export interface Filling {
+  readonly partition: Partition;
+  readonly peers: readonly NodeId[];
+}
+
+interface Visits {
+  /** Comparisons count that began then or later. */
+  readonly since: Millis;
+  readonly peers: Set<NodeId>;
+}
+
+const metaName = "standing";
+const recordVersion = 1;
+const headBytes = 8;
+const saveAgainMs = 1_000;
+
+export class Standing implements StandingView {
+  readonly #parts: StandingParts;
+  /** The ring that the facts below were brought in line with. */
+  #state: RingState | undefined;
+  /** Unknown until the record was read: everything is rebuilding. */
+  #filled: Uint8Array | undefined;
+  readonly #visits = new Map<Partition, Visits>();
+  readonly #caughtUpWith = new Set<NodeId>();
+  #hasCaughtUp = false;
+  #startedAt: Millis = 0;
+  #isDirty = false;
+  #isSaving = false;
+  #saveAt: Millis = 0;
+
+  constructor(parts: StandingParts) {
+    this.#parts = parts;
+  }
+
+  start(now: Millis): void {
+    this.#startedAt = now;
+    this.#parts.out.store({ kind: "load-meta", name: metaName }, (outcome, later) => {
+      const bytes = outcome.kind === "meta" ? outcome.bytes : undefined;
+      this.#load(later, bytes);
+    });
+  }
+
+  of(partition: Partition): Level {
+    const ring = this.#parts.ring();
+    // A stand-in holds some writes by chance: that it knows of none says little.
+    if (!ring.holders(partition).includes(ring.self)) return "catching-up";
+    if (this.#filled?.[partition] !== 1) return "rebuilding";
+    return this.#hasCaughtUp ? "current" : "catching-up";
+  }
+
+  /** Partitions that this node holds and has not filled; what gossip tells. */
+  filling(): number {
+    // An epoch that was not looked at yet may ask for more.
+    const isAligned = this.#state === this.#parts.ring().state;
+    return isAligned ? this.#visits.size : Math.max(1, this.#visits.size);
+  }
+
+  /** What has to be compared with whom, so that filling can end. */
+  *fillings(): IterableIterator<Filling> {
+    for (const [partition, { peers }] of this.#visits) {
+      const missing = this.#others(partition).filter((peer) => !peers.has(peer));
+      if (missing.length > 0) yield { partition, peers: missing };
+    }
+  }
+
+  /** A comparison that began at `begunAt` has brought over all that the peer had then. */
+  visited(partition: Partition, peer: NodeId, begunAt: Millis): void {
+    const visits = this.#visits.get(partition);
+    if (visits === undefined || begunAt < visits.since) return;
+    visits.peers.add(peer);
+    if (this.#isComplete(partition, visits)) this.#finish(partition);
+  }
+
+  /** A member keeps nothing (any more) for the process that started at `since`. */
+  noHints(now: Millis, from: NodeId, since: Millis): void {
+    if (since !== this.#parts.started) return;
+    this.#caughtUpWith.add(from);
+    this.#judgeCatchUp(now);
+  }
+
+  /** Data of the partition is gone, or cannot be trusted. */
+  lost(now: Millis, partition: Partition): void {
+    if (this.#filled === undefined) return;
+    this.#filled[partition] = 0;
+    this.#isDirty = true;
+    this.#visits.delete(partition);
+    this.#fill(now, partition);
+    this.#save(now);
+  }
+
+  /** A new epoch is in force. */
+  ringChanged(now: Millis): void {
+    if (this.#filled === undefined || this.#state === undefined) return;
+    if (this.#state === this.#parts.ring().state) return;
+    this.#align(this.#state.epoch, now + this.#parts.tuning.settleMs);
+    this.#save(now);
+  }
+
+  tick(now: Millis): void {
+    if (this.#filled === undefined) return;
+    this.ringChanged(now);
+    // An owner that was waited for may be gone now.
+    for (const [partition, visits] of this.#visits) {
+      if (this.#isComplete(partition, visits)) this.#finish(partition);
+    }
+    this.#judgeCatchUp(now);
+    this.#save(now);
+  }
+
+  #load(now: Millis, bytes: Uint8Array | undefined): void {
+    const { partitions, state } = this.#parts.ring();
+    const record = decodeFilled(bytes, partitions);
+    this.#filled = record?.filled ?? new Uint8Array(partitions);
+    this.#align(record?.epoch ?? state.epoch, now);
+    this.#judgeCatchUp(now);
+    this.#save(now);
+  }
+
+  /** Brings the facts in line with the ring; `epoch` is the one that they are from. */
+  #align(epoch: number, since: Millis): void {
+    const ring = this.#parts.ring();
+    const filled = this.#filled;
+    if (filled === undefined) return;
+    const before = this.#state;
+    this.#state = ring.state;
+    this.#isDirty = true;
+    const leap = ring.state.epoch - epoch;
+    const held = new Set(ring.held());
+    for (let partition = 0; partition < ring.partitions; partition++) {
+      // An epoch not seen may have taken the partition away, and a later one have given it back.
+      // An owner needs three for that: one that plans its going, one that does it, one back.
+      const isOwner = ring.owners(partition).includes(ring.self);
+      const wasOwner = before?.owners[partition]?.includes(ring.self) ?? false;
+      const isSure = leap <= 1 || (leap === 2 && isOwner && wasOwner);
+      if (!isSure || !held.has(partition)) {
+        filled[partition] = 0;
+        this.#visits.delete(partition);
+      }
+      if (held.has(partition)) this.#fill(since, partition);
+    }
+  }
+
+  #fill(since: Millis, partition: Partition): void {
+    if (this.#filled?.[partition] === 1) return;
+    const known = this.#visits.get(partition);
+    const visits = known ?? { since, peers: new Set() };
+    if (this.#isComplete(partition, visits)) this.#finish(partition);
+    else if (known === undefined) {
+      this.#visits.set(partition, visits);
+      this.#notice(partition);
+    }
+  }
+
+  #finish(partition: Partition): void {
+    if (this.#filled !== undefined) this.#filled[partition] = 1;
+    this.#visits.delete(partition);
+    this.#isDirty = true;
+    this.#notice(partition);
+  }
+
+  /**
+   * With P owners, each write acknowledged by a majority is met once at most a minority of them
+   * is unvisited: after ceil(P / 2) visits. This node's own copy, if it is an owner, counts as one
+   * that has been lost.
+   */
+  #isComplete(partition: Partition, { peers }: Visits): boolean {
+    const others = this.#others(partition);
+    const owners = this.#parts.ring().owners(partition).length;
+    const needed = Math.min(others.length, Math.ceil(owners / 2));
+    const visited = others.filter((peer) => peers.has(peer)).length;
+    if (visited < needed) return false;
+    return others.every((peer) => peers.has(peer) || !this.#parts.liveness.isLive(peer));
+  }
+
+  #others(partition: Partition): readonly NodeId[] {
+    const { self } = this.#parts;
+    return this.#parts
+      .ring()
+      .owners(partition)
+      .filter((owner) => owner !== self);
+  }
+
+  #members(): readonly NodeId[] {
+    const ring = this.#parts.ring();
+    const ids = ring.state.members.map(({ id }) => id);
+    return ids.filter((id) => id !== this.#parts.self && ring.isMember(id));
+  }
+
+  #judgeCatchUp(now: Millis): void {
+    if (this.#hasCaughtUp || this.#filled === undefined) return;
+    const { catchUpMsMax, absentMs } = this.#parts.tuning;
+    const took = now - this.#startedAt;
+    const silent = this.#members().filter((id) => !this.#caughtUpWith.has(id));
+    const isAnyHeard = silent.length < this.#members().length;
+    const isSilentDead = !silent.some((id) => this.#parts.liveness.isLive(id));
+    const isDone = silent.length === 0 || (isAnyHeard && isSilentDead && took >= absentMs);
+    if (!isDone && took < catchUpMsMax) return;
+    this.#hasCaughtUp = true;
+    for (const partition of this.#parts.ring().held()) this.#notice(partition);
+  }
+
+  #notice(partition: Partition): void {
+    const standing = this.of(partition);
+    this.#parts.out.notice({ kind: "standing", partition, standing });
+  }
+
+  #save(now: Millis): void {
+    if (!this.#isDirty || this.#isSaving || now < this.#saveAt) return;
+    if (this.#filled === undefined || this.#state === undefined) return;
+    this.#isDirty = false;
+    this.#isSaving = true;
+    const bytes = encodeFilled(this.#state.epoch, this.#filled);
+    this.#parts.out.store({ kind: "save-meta", name: metaName, bytes }, (outcome, later) => {
+      this.#isSaving = false;
+      if (outcome.kind !== "failed") return;
+      this.#isDirty = true;
+      this.#saveAt = later + saveAgainMs;
+    });
+  }
+}
+
+/** A version byte, the epoch in seven bytes, then one bit a partition, the lowest bit first. */
+function encodeFilled(epoch: number, filled: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(headBytes + Math.ceil(filled.length / 8));
+  bytes[0] = recordVersion;
+  for (let i = 1, rest = epoch; i < headBytes; i++, rest = Math.floor(rest / 256)) bytes[i] = rest;
+  filled.forEach((isFilled, partition) => {
+    bytes[headBytes + (partition >> 3)]! |= isFilled << (partition & 7);
+  });
+  return bytes;
+}
+
+/** `undefined` also for a record that is not of this form: rebuilding is the safe answer. */
+function decodeFilled(
+  bytes: Uint8Array | undefined,
+  partitions: number,
+): { readonly epoch: number; readonly filled: Uint8Array } | undefined {
+  if (bytes?.length !== headBytes + Math.ceil(partitions / 8)) return undefined;
+  if (bytes[0] !== recordVersion) return undefined;
+  let epoch = 0;
+  for (let i = headBytes - 1; i >= 1; i--) epoch = epoch * 256 + bytes[i]!;
+  const filled = new Uint8Array(partitions);
+  for (let partition = 0; partition < partitions; partition++) {
+    filled[partition] = (bytes[headBytes + (partition >> 3)]! >> (partition & 7)) & 1;
+  }
+  return { epoch, filled };
+}
