@@ -40,6 +40,7 @@ export const handoffDefaults: HandoffTuning = {
 const sayTimes = 3;
 const sayAgainMs = 1_000;
 const pauseMsMax = 2_000;
+const shareMin = 0.02;
 
 export interface HandoffParts {
   readonly self: NodeId;
@@ -266,7 +267,7 @@ export class Handoff {
         this.#fail(now, target);
         return;
       }
-      const pause = (now - since) * (1 / this.#parts.share() - 1);
+      const pause = (now - since) * (1 / Math.max(shareMin, this.#parts.share()) - 1);
       target.isBusy = false;
       target.failures = 0;
       target.notBefore = now + Math.min(pause, pauseMsMax);

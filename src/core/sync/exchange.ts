@@ -1,0 +1,310 @@
+/**
+ * Anti-entropy (Dynamo, section 4.7): this node's copies compared with those of other owners, in
+ * the background without end, so that a replica that missed a write gets it even if hints and read
+ * repair do not bring it. Partitions being filled come first and at full speed, then an operator's
+ * wish, then the rotation at the pace that the budget leaves.
+ *
+ * Comparing is cheap and many partitions do it at a time; trading keys is not, and one walk does
+ * it with each peer.
+ */
+import type { Out } from "../event.ts";
+import type { Millis, NodeId, Partition } from "../ids.ts";
+import type { TreeMessage } from "../message.ts";
+import type { Random } from "../random.ts";
+import type { Filling } from "../standing.ts";
+import type { LivenessView, RingView, StandingView } from "../views.ts";
+import type { WalkEnd } from "./dialogue.ts";
+import { Responder } from "./responder.ts";
+import { type Pair, Rotation } from "./rotation.ts";
+import { Walk } from "./walk.ts";
+
+export interface ExchangeTuning {
+  /** Every pair of copies is compared once in this time when the node has nothing else to do. */
+  readonly roundMs: Millis;
+  /** Leaves have to be unequal for so long before their keys are traded. */
+  readonly recheckMs: Millis;
+  /** A question without an answer is asked again after this. */
+  readonly timeoutMs: Millis;
+  /** A pair that could not be compared is left alone for about this. */
+  readonly retryMs: Millis;
+  /** So long after a peer's own comparison of a pair none is begun from here. */
+  readonly servedMs: Millis;
+  /** Walks with one peer, and of all walks those that trade keys. */
+  readonly walksPerPeerMax: number;
+  readonly tradesMax: number;
+}
+
+export const exchangeDefaults: ExchangeTuning = {
+  roundMs: 10_000,
+  recheckMs: 500,
+  timeoutMs: 3_000,
+  retryMs: 500,
+  servedMs: 2_000,
+  walksPerPeerMax: 32,
+  tradesMax: 4,
+};
+
+/** New walks are begun so often: what begins together travels in one frame. */
+const beginMs = 50;
+const shareMin = 0.02;
+
+/** What filling needs of the exchange, and tells it. */
+export interface FillingView extends StandingView {
+  fillings(): Iterable<Filling>;
+  visited(partition: Partition, peer: NodeId, begunAt: Millis): void;
+}
+
+export interface ExchangeParts {
+  readonly self: NodeId;
+  readonly out: Out;
+  readonly random: Random;
+  readonly liveness: LivenessView;
+  readonly standing: FillingView;
+  readonly tuning: ExchangeTuning;
+  ring(): RingView;
+  /** The part of the time that background work may take: above 0, at most 1. */
+  share(): number;
+}
+
+export interface Repaired {
+  /** Comparisons that came to an end: a partition counts once for each other holder. */
+  readonly partitions: number;
+  readonly sent: number;
+  readonly received: number;
+  /** Comparisons that did not. */
+  readonly failed: number;
+}
+
+/** An operator's wish: what is left of it, and what came of the rest. */
+interface Wish {
+  readonly waiting: Set<string>;
+  readonly counts: { -readonly [Name in keyof Repaired]: Repaired[Name] };
+  readonly done: (repaired: Repaired) => void;
+}
+
+interface Running {
+  readonly walk: Walk;
+  readonly pair: Pair;
+  readonly isThorough: boolean;
+  readonly wish: Wish | undefined;
+}
+
+export class Exchanges {
+  readonly #parts: ExchangeParts;
+  readonly #responder: Responder;
+  readonly #rotation = new Rotation();
+  /** At most one walk a pair. */
+  readonly #running = new Map<string, Running>();
+  /** By the number of the question that it waits for an answer to. */
+  readonly #asking = new Map<number, Walk>();
+  /** Walks that wait to trade, in order; and the peers with which one does. */
+  #ready: Running[] = [];
+  readonly #trading = new Map<NodeId, Running>();
+  readonly #wished: { readonly pair: Pair; readonly wish: Wish }[] = [];
+  /** When a peer last asked for keys: what it is at already need not be begun from here. */
+  readonly #servedAt = new Map<string, Millis>();
+  /** Pairs left alone until then. */
+  readonly #restUntil = new Map<string, Millis>();
+  /** Numbers of questions, told apart by the last bit from those of the peer. */
+  #lastExchange: number;
+  #beginAt: Millis = 0;
+
+  constructor(parts: ExchangeParts) {
+    this.#parts = parts;
+    // Not from 0: an answer to an earlier process of this node must find no question.
+    this.#lastExchange = parts.random.below(2 ** 30);
+    this.#responder = new Responder({ out: parts.out, ring: () => parts.ring() });
+  }
+
+  receive(now: Millis, from: NodeId, message: TreeMessage): void {
+    const isAnswer = message.exchange % 2 === this.#parity(from);
+    if (!isAnswer) {
+      const { partition } = message;
+      if (message.kind === "tree-leaves")
+        this.#servedAt.set(nameOf({ partition, peer: from }), now);
+      this.#responder.receive(now, from, message);
+      return;
+    }
+    const walk = this.#asking.get(message.exchange);
+    if (walk?.peer !== from || walk.partition !== message.partition) return;
+    this.#asking.delete(message.exchange);
+    walk.receive(now, message);
+  }
+
+  /** Compares what is asked for with every live holder, now. Calls `done` once. */
+  exchangeNow(
+    done: (repaired: Repaired) => void,
+    partitions: readonly Partition[] = this.#parts.ring().held(),
+  ): void {
+    const ring = this.#parts.ring();
+    const pairs = partitions.flatMap((partition) =>
+      ring
+        .holders(partition)
+        .filter((peer) => peer !== ring.self && this.#parts.liveness.isLive(peer))
+        .map((peer) => ({ partition, peer })),
+    );
+    const counts = { partitions: 0, sent: 0, received: 0, failed: 0 };
+    const wish: Wish = { waiting: new Set(pairs.map(nameOf)), counts, done };
+    for (const pair of pairs) this.#wished.push({ pair, wish });
+    if (pairs.length === 0) done(counts);
+  }
+
+  tick(now: Millis): void {
+    const ring = this.#parts.ring();
+    for (const { walk, pair } of this.#running.values()) {
+      const isWanted = pair.partition < ring.partitions && ring.isMember(pair.peer);
+      if (isWanted && this.#parts.liveness.isLive(pair.peer)) walk.tick(now);
+      else walk.stop(now);
+    }
+    if (now >= this.#beginAt) {
+      this.#beginAt = now + beginMs;
+      this.#forget(now);
+      this.#beginFillings(now);
+      this.#beginWishes(now);
+      this.#beginRotation(now, ring);
+    }
+    this.#trade(now);
+  }
+
+  #beginFillings(now: Millis): void {
+    for (const { partition, peers } of this.#parts.standing.fillings()) {
+      for (const peer of peers) this.#begin(now, { partition, peer }, { isThorough: true });
+    }
+  }
+
+  #forget(now: Millis): void {
+    for (const [name, until] of this.#restUntil) if (now >= until) this.#restUntil.delete(name);
+    const since = now - this.#parts.tuning.servedMs;
+    for (const [name, at] of this.#servedAt) if (at <= since) this.#servedAt.delete(name);
+  }
+
+  #beginWishes(now: Millis): void {
+    // A pair that is walked already, or whose peer is busy, waits its turn in the list.
+    const wished = this.#wished.splice(0);
+    for (const { pair, wish } of wished) {
+      if (!this.#parts.liveness.isLive(pair.peer)) this.#count(wish, pair, undefined);
+      else if (!this.#begin(now, pair, { isThorough: true, wish })) {
+        this.#wished.push({ pair, wish });
+      }
+    }
+  }
+
+  #beginRotation(now: Millis, ring: RingView): void {
+    const { tuning, standing } = this.#parts;
+    const pace = { roundMs: tuning.roundMs, share: this.#share() };
+    for (const pair of this.#rotation.take(now, ring, pace)) {
+      const isServed = this.#servedAt.has(nameOf(pair));
+      if (isServed || standing.of(pair.partition) === "rebuilding") continue;
+      this.#begin(now, pair, { isThorough: false });
+    }
+  }
+
+  /** False when it cannot begin now. */
+  #begin(
+    now: Millis,
+    pair: Pair,
+    how: { readonly isThorough: boolean; readonly wish?: Wish },
+  ): boolean {
+    const { out, random, liveness, tuning } = this.#parts;
+    const { partition, peer } = pair;
+    const name = nameOf(pair);
+    if (!liveness.isLive(peer) || this.#running.has(name) || this.#restUntil.has(name)) {
+      return false;
+    }
+    if (this.#walksWith(peer) >= tuning.walksPerPeerMax) return false;
+    const { isThorough, wish } = how;
+    const walk: Walk = new Walk({
+      peer,
+      partition,
+      isThorough,
+      out,
+      random,
+      timeoutMs: tuning.timeoutMs,
+      recheckMs: tuning.recheckMs,
+      nextExchange: () => this.#nextExchange(peer, walk),
+      share: () => this.#share(),
+      partitionOf: ({ key }) => this.#parts.ring().partitionOf(key),
+      onReady: () => this.#ready.push(running),
+      onEnd: (end, later) => this.#ended(later, running, end),
+    });
+    const running: Running = { walk, pair, isThorough, wish };
+    this.#running.set(name, running);
+    walk.start(now);
+    return true;
+  }
+
+  #trade(now: Millis): void {
+    if (this.#ready.length === 0) return;
+    // What is thorough is waited for.
+    this.#ready.sort((a, b) => Number(b.isThorough) - Number(a.isThorough));
+    this.#ready = this.#ready.filter((running) => {
+      const { peer } = running.pair;
+      const isFull = this.#trading.size >= this.#parts.tuning.tradesMax;
+      if (isFull || this.#trading.has(peer)) return true;
+      this.#trading.set(peer, running);
+      running.walk.proceed(now);
+      return false;
+    });
+  }
+
+  #ended(now: Millis, running: Running, end: WalkEnd): void {
+    const { pair, walk, wish } = running;
+    const { partition, peer } = pair;
+    const name = nameOf(pair);
+    this.#running.delete(name);
+    this.#ready = this.#ready.filter((each) => each !== running);
+    if (this.#trading.get(peer) === running) this.#trading.delete(peer);
+    for (const [exchange, asking] of this.#asking) {
+      if (asking === walk) this.#asking.delete(exchange);
+    }
+    if (end.kind === "failed") {
+      const { retryMs } = this.#parts.tuning;
+      this.#restUntil.set(name, now + retryMs / 2 + this.#parts.random.below(retryMs));
+      if (end.why === "silent") this.#parts.liveness.missed(peer, now);
+    } else if (end.kind === "equal" || end.isWhole) {
+      this.#parts.standing.visited(partition, peer, walk.begunAt);
+    }
+    if (end.kind === "repaired" && end.sent + end.received > 0) {
+      const { sent, received } = end;
+      this.#parts.out.notice({ kind: "exchanged", partition, peer, sent, received });
+    }
+    if (wish !== undefined) this.#count(wish, pair, end);
+  }
+
+  #count({ waiting, counts, done }: Wish, pair: Pair, end: WalkEnd | undefined): void {
+    waiting.delete(nameOf(pair));
+    if (end === undefined || end.kind === "failed") counts.failed += 1;
+    else counts.partitions += 1;
+    if (end?.kind === "repaired") {
+      counts.sent += end.sent;
+      counts.received += end.received;
+    }
+    if (waiting.size === 0) done(counts);
+  }
+
+  #walksWith(peer: NodeId): number {
+    let walks = 0;
+    for (const { pair } of this.#running.values()) if (pair.peer === peer) walks += 1;
+    return walks;
+  }
+
+  #nextExchange(peer: NodeId, walk: Walk): number {
+    this.#lastExchange += 1;
+    const exchange = this.#lastExchange * 2 + this.#parity(peer);
+    this.#asking.set(exchange, walk);
+    return exchange;
+  }
+
+  /** Of two nodes the one with the lower number asks under even numbers. */
+  #parity(peer: NodeId): number {
+    return this.#parts.self < peer ? 0 : 1;
+  }
+
+  #share(): number {
+    return Math.min(1, Math.max(shareMin, this.#parts.share()));
+  }
+}
+
+function nameOf({ partition, peer }: Pair): string {
+  return `${partition}/${peer}`;
+}
