@@ -1,0 +1,160 @@
+/**
+ * A context as a client holds it: sealed, so that none can be made up, altered, or used for another
+ * key or cluster. Whoever holds it can read it; it protects the database and hides nothing.
+ *
+ * Layout: version, number of the MAC key, 4 bytes each of the cluster's id and of the key's token
+ * (these two only to say what went wrong), the fastest node, the context, 8 bytes of SipHash. The
+ * hash covers all before it and, unseen, the cluster's id, the bucket and the key.
+ */
+import type { CausalContext } from "./clock/versions.ts";
+import { emptyContext } from "./clock/versions.ts";
+import { failed } from "./failure.ts";
+import type { NodeId } from "./ids.ts";
+import type { Key } from "./key.ts";
+import { contextBytesMax } from "./limits.ts";
+import type { Failed, Hash } from "./message.ts";
+import { sipHash } from "./siphash.ts";
+import { Malformed, Reader } from "./wire/reader.ts";
+import { readContext as readFields, writeContext } from "./wire/versions.ts";
+import { Writer } from "./wire/writer.ts";
+
+/** What a reader learnt of one key. */
+export interface Seen {
+  readonly context: CausalContext;
+  /** The node that answered fastest, which the next put should be coordinated by; 0: none. */
+  readonly fastest: NodeId;
+}
+
+/** What a token is bound to. */
+export interface Place {
+  readonly clusterId: string;
+  readonly key: Key;
+}
+
+/** Numbered from 1 in the order they were minted; tokens carry the number's last byte. */
+export interface MacKey {
+  readonly number: number;
+  readonly bytes: Uint8Array;
+}
+
+export type Opened = ({ readonly kind: "context" } & Seen) | Failed;
+
+const version = 1;
+const headBytes = 10;
+const macBytes = 8;
+const readAgain = "read the key again and use the context that comes with it";
+
+/** Tokens are made one at a time, in the same place. */
+const writer = new Writer(1024);
+
+/** Sealed with the newest key, which comes first. */
+export function sealContext(
+  { context, fastest }: Seen,
+  { clusterId, key }: Place,
+  [newest]: readonly [MacKey, ...MacKey[]],
+): Uint8Array {
+  writer.at = 0;
+  writer.u8(version);
+  writer.u8(newest.number & 0xff);
+  writer.u32(tagOf(clusterId));
+  writer.u32(key.low);
+  writer.varint(fastest);
+  writeContext(writer, context);
+  const end = writer.at;
+  const { high, low } = macOf(end, { clusterId, key }, newest);
+  writer.at = end;
+  writer.words(high, low);
+  return writer.bytes.slice(0, writer.at);
+}
+
+/** Accepts what any of the keys sealed: the cluster keeps the last two. */
+export function openContext(
+  token: Uint8Array,
+  { clusterId, key }: Place,
+  macKeys: readonly MacKey[],
+): Opened {
+  const { length } = token;
+  if (length > contextBytesMax) {
+    const message = `the context has ${length} bytes, more than ${contextBytesMax}; ${readAgain}`;
+    return failed("CONTEXT_TOO_LARGE", message);
+  }
+  if (length < headBytes + macBytes || token[0] !== version) {
+    return invalid(`the ${length} bytes given are no context of this version`);
+  }
+  const reader = new Reader(token);
+  reader.at = 2;
+  const tag = reader.u32();
+  if (tag !== tagOf(clusterId)) {
+    return failed(
+      "CONTEXT_WRONG_CLUSTER",
+      `the context is of cluster ${short(tag)}…, this is ${short(tagOf(clusterId))}…; ${readAgain}`,
+    );
+  }
+  if (reader.u32() !== key.low) {
+    return failed("CONTEXT_WRONG_KEY", `the context belongs to another key; ${readAgain}`);
+  }
+  const number = token[1];
+  const macKey = macKeys.find((known) => (known.number & 0xff) === number);
+  if (macKey === undefined) return invalid("the context was sealed too long ago");
+  writer.at = 0;
+  writer.raw(token);
+  const expected = macOf(length - macBytes, { clusterId, key }, macKey);
+  if (!isMac(token, length - macBytes, expected)) return invalid("the context was altered");
+  const seen = seenIn(token);
+  return seen === undefined ? invalid("the context is malformed") : { kind: "context", ...seen };
+}
+
+/**
+ * What a token says, on its word: for a client that compares its own. Empty for no token, and for
+ * one of a version unknown here.
+ */
+export function readContext(token: Uint8Array): CausalContext {
+  return seenIn(token)?.context ?? emptyContext;
+}
+
+function seenIn(token: Uint8Array): Seen | undefined {
+  if (token.length < headBytes + macBytes || token[0] !== version) return undefined;
+  const reader = new Reader(token);
+  reader.at = headBytes;
+  reader.end = token.length - macBytes;
+  try {
+    const fastest = reader.varint();
+    const context = readFields(reader);
+    reader.finish();
+    return { context, fastest };
+  } catch (error) {
+    if (error instanceof Malformed) return undefined;
+    throw error;
+  }
+}
+
+/** Over the first bytes in the writer, and the place behind them. */
+function macOf(end: number, { clusterId, key }: Place, { bytes }: MacKey): Hash {
+  writer.at = end;
+  writer.hex(clusterId, 16);
+  writer.text(key.bucket);
+  writer.block(key.bytes);
+  return sipHash(bytes, writer.bytes, writer.at);
+}
+
+/** Looks at all bytes in any case, so that the time it takes says nothing. */
+function isMac(token: Uint8Array, at: number, { high, low }: Hash): boolean {
+  let difference = 0;
+  for (let i = 0; i < macBytes; i++) {
+    const word = i < 4 ? high : low;
+    difference |= (token[at + i] ?? 0) ^ ((word >>> (24 - 8 * (i & 3))) & 0xff);
+  }
+  return difference === 0;
+}
+
+function tagOf(clusterId: string): number {
+  return Number.parseInt(clusterId.slice(0, 8), 16);
+}
+
+function short(tag: number): string {
+  return tag.toString(16).padStart(8, "0");
+}
+
+function invalid(why: string): Failed {
+  return failed("CONTEXT_INVALID", `${why}; ${readAgain}`);
+}
