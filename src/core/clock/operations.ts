@@ -30,10 +30,12 @@ export function holds(operations: Operations, operation: Operation): boolean {
   return false;
 }
 
-/** The union, bounded: all that matters of the retried ones, and the newest of the others. */
-export function joinOperations(a: Operations, b: Operations): Operations {
+/**
+ * The union, bounded: all that matters of the retried ones, and the newest of the others. `a` is
+ * in order; `b` may be in any, with repetitions.
+ */
+export function joinOperations(a: Operations, b: readonly Operation[]): Operations {
   if (a === b || b.length === 0) return a;
-  if (a.length === 0) return bounded([...b].sort(newestFirst));
   const all = [...a, ...b].sort(newestFirst);
   const unique: Operation[] = [];
   for (const operation of all) {
