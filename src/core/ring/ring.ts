@@ -1,0 +1,107 @@
+/**
+ * One epoch as a node sees it: from a key to its partition, from a partition to whoever owns it
+ * and whoever stands in. Immutable; a new epoch makes a new one. Preference lists are worked out
+ * when first asked for and kept, because every request asks.
+ */
+import type { NodeId, Partition } from "../ids.ts";
+import { type Key, partitionOf } from "../key.ts";
+import type { RingView } from "../views.ts";
+import type { RingState } from "./ring-state.ts";
+
+const nobody: readonly NodeId[] = [];
+
+export class Ring implements RingView {
+  readonly state: RingState;
+  readonly self: NodeId;
+  readonly partitions: number;
+  readonly #futures = new Map<Partition, readonly NodeId[]>();
+  readonly #holders: (readonly NodeId[])[] = [];
+  readonly #preferences: (readonly NodeId[])[] = [];
+  readonly #racks = new Map<NodeId, string>();
+  readonly #staying: readonly NodeId[];
+  /** They keep no new data for others, unless nobody else is there. */
+  readonly #leaving: readonly NodeId[];
+  #held: readonly Partition[] | undefined;
+
+  constructor(state: RingState, self: NodeId) {
+    this.state = state;
+    this.self = self;
+    this.partitions = state.owners.length;
+    for (const { partition, to } of state.moves) this.#futures.set(partition, to);
+    const present = state.members.filter((member) => member.state !== "left");
+    for (const { id, dc, rack } of present) this.#racks.set(id, `${dc}\0${rack}`);
+    this.#staying = present.filter((one) => one.state === "member").map(({ id }) => id);
+    this.#leaving = present.filter((one) => one.state === "leaving").map(({ id }) => id);
+  }
+
+  partitionOf(key: Key): Partition {
+    return partitionOf(key, this.partitions);
+  }
+
+  owners(partition: Partition): readonly NodeId[] {
+    return this.state.owners[partition] ?? nobody;
+  }
+
+  future(partition: Partition): readonly NodeId[] | undefined {
+    return this.#futures.get(partition);
+  }
+
+  holders(partition: Partition): readonly NodeId[] {
+    this.#holders[partition] ??= this.#findHolders(partition);
+    return this.#holders[partition];
+  }
+
+  preference(partition: Partition): readonly NodeId[] {
+    this.#preferences[partition] ??= this.#findPreference(partition);
+    return this.#preferences[partition];
+  }
+
+  held(): readonly Partition[] {
+    this.#held ??= this.#findHeld();
+    return this.#held;
+  }
+
+  isMember(node: NodeId): boolean {
+    return this.#racks.has(node);
+  }
+
+  #findHolders(partition: Partition): readonly NodeId[] {
+    const owners = this.owners(partition);
+    const future = this.#futures.get(partition);
+    return future === undefined ? owners : [...new Set([...owners, ...future])];
+  }
+
+  /**
+   * Stand-ins come in the order in which a walk clockwise meets them as first owners, so the load
+   * of a node that is down spreads over as many as follow its many partitions. Those in a rack
+   * that holds no copy yet go first: whatever took the owner down may have taken its rack.
+   */
+  #findPreference(partition: Partition): readonly NodeId[] {
+    const owners = this.owners(partition);
+    const found = new Set(owners);
+    const leaving = new Set(this.#leaving);
+    const reachable = this.#staying.length + owners.filter((node) => leaving.has(node)).length;
+    for (let step = 1; step < this.partitions && found.size < reachable; step++) {
+      const head = this.owners((partition + step) % this.partitions)[0];
+      if (head !== undefined && !leaving.has(head)) found.add(head);
+    }
+    for (const node of this.#staying) found.add(node);
+    const racks = new Set(owners.map((node) => this.#racks.get(node)));
+    const standIns = [...found].slice(owners.length);
+    const isElsewhere = (node: NodeId): boolean => !racks.has(this.#racks.get(node));
+    return [
+      ...owners,
+      ...standIns.filter(isElsewhere),
+      ...standIns.filter((node) => !isElsewhere(node)),
+      ...this.#leaving.filter((node) => !found.has(node)),
+    ];
+  }
+
+  #findHeld(): readonly Partition[] {
+    const held: Partition[] = [];
+    for (let partition = 0; partition < this.partitions; partition++) {
+      if (this.holders(partition).includes(this.self)) held.push(partition);
+    }
+    return held;
+  }
+}
