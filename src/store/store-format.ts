@@ -1,0 +1,44 @@
+/**
+ * The mark of a store in an engine: a record of meta that says of which version its records are.
+ * It tells a node's directory from a database that a program embeds.
+ */
+import type { Engine } from "../../native-free-engine/index.ts";
+import { ClusterError } from "../errors.ts";
+import { metaKey } from "./keyspace.ts";
+
+const name = "store";
+const mark = "everwrite-store";
+const version = 1;
+
+export type Format =
+  | { readonly kind: "store" }
+  /** Nothing at all is in the engine. */
+  | { readonly kind: "empty" }
+  | { readonly kind: "other" }
+  | { readonly kind: "newer"; readonly version: string };
+
+export async function formatOf(engine: Engine): Promise<Format> {
+  const found = await engine.get(metaKey(name));
+  if (found !== undefined) {
+    const [first, second] = new TextDecoder().decode(found).split(" ");
+    if (first !== mark) return { kind: "other" };
+    return second === String(version) ? { kind: "store" } : { kind: "newer", version: `${second}` };
+  }
+  const scan = engine.scan({ limit: 1, values: false });
+  const pairs = await scan.nextMany(1);
+  await scan.close();
+  return { kind: pairs.length === 0 ? "empty" : "other" };
+}
+
+/** Marks an empty engine; refuses one that holds anything else. */
+export async function checkFormat(engine: Engine): Promise<void> {
+  const format = await formatOf(engine);
+  if (format.kind === "empty") {
+    await engine.put(metaKey(name), `${mark} ${version}`, { sync: true });
+  } else if (format.kind === "other") {
+    throw new ClusterError("DATA_DIR_INVALID", "the directory holds an embedded database");
+  } else if (format.kind === "newer") {
+    const message = `the store is of version ${format.version}, this program reads ${version}`;
+    throw new ClusterError("FORMAT_TOO_NEW", message);
+  }
+}

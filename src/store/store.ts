@@ -1,0 +1,258 @@
+/**
+ * Protocol state on an engine: takes StoreWork of the core and answers with StoreOutcomes. It
+ * draws actors and dots, keeps each key's steps in order, the Merkle trees current and the hints
+ * counted. How durable an answer is, is the setting of the engine it is given.
+ *
+ * `run` never throws and never calls back before it has returned; answers to different work may
+ * come in any order, but what was answered `durable` is seen by every read that begins after it.
+ */
+
+import { assert, unreachable } from "../../native-free-engine/base/assert.ts";
+import type { Engine } from "../../native-free-engine/index.ts";
+import { merge, noVersions, type Versions } from "../core/clock/versions.ts";
+import type { StoreOutcome, StoreWork } from "../core/event.ts";
+import type { Actor, NodeId, Partition } from "../core/ids.ts";
+import type { Key } from "../core/key.ts";
+import { ActorTable } from "./actor-table.ts";
+import { Copies } from "./copies.ts";
+import { Flights } from "./flights.ts";
+import { HintCounts } from "./hint-counts.ts";
+import { Incarnations } from "./incarnations.ts";
+import { keyIn, metaKey, own, rangeOfPartition } from "./keyspace.ts";
+import { Answers, type Done, failureOf, isFatal, StoreError } from "./outcomes.ts";
+import { Pages } from "./pages.ts";
+import { Recount } from "./recount.ts";
+import { checkFormat } from "./store-format.ts";
+import { Trees } from "./trees.ts";
+import { Writes } from "./writes.ts";
+
+export interface StoreOptions {
+  /** Opened and closed by the caller; used by nobody else meanwhile. */
+  readonly engine: Engine;
+  /** Of the ring: a power of two. */
+  readonly partitions: number;
+  /** 64 bits of time and chance, as 16 hex digits; never the same twice, in any process. */
+  readonly newActor: () => Actor;
+  /** Called once when the engine will take no more writes: the node must start again. */
+  readonly onFatal?: (error: unknown) => void;
+  /** Some of a partition, or of the hints, cannot be read. */
+  readonly onDamage?: (partition: Partition | undefined, error: unknown) => void;
+  /** Bytes of hints kept for one target. Default 1 GiB. */
+  readonly hintBytesMax?: number;
+  /** The paper's truncation of vectors, which can forge conflicts. Default: none. */
+  readonly vectorEntriesMax?: number;
+}
+
+type Work<K extends StoreWork["kind"]> = Extract<StoreWork, { kind: K }>;
+
+const hintBytesDefault = 1 << 30;
+/** Keys of a partition that are removed at a time. */
+const removedAtOnce = 256;
+const clean = 0;
+
+export class Store {
+  readonly #engine: Engine;
+  readonly #partitions: number;
+  readonly #answers = new Answers();
+  readonly #incarnations: Incarnations;
+  readonly #trees: Trees;
+  readonly #hints: HintCounts;
+  readonly #copies: Copies;
+  readonly #writes: Writes;
+  readonly #pages: Pages;
+  readonly #recount: Recount;
+  readonly #onFatal: (error: unknown) => void;
+  #hasFailed = false;
+  #isClosed = false;
+
+  /** Rejects where the engine holds something else, or the store of a newer version. */
+  static async open(options: StoreOptions): Promise<Store> {
+    await checkFormat(options.engine);
+    return new Store(options, await ActorTable.load(options.engine));
+  }
+
+  private constructor(options: StoreOptions, actors: ActorTable) {
+    const { engine, partitions, newActor, vectorEntriesMax } = options;
+    const { onDamage = () => {}, onFatal = () => {} } = options;
+    assert(Number.isInteger(Math.log2(partitions)), "partitions are a power of two");
+    this.#engine = engine;
+    this.#partitions = partitions;
+    this.#onFatal = onFatal;
+    this.#incarnations = new Incarnations(newActor, partitions);
+    this.#trees = new Trees(partitions);
+    this.#hints = new HintCounts(options.hintBytesMax ?? hintBytesDefault);
+    const trees = this.#trees;
+    const hints = this.#hints;
+    const flights = new Flights((error) => this.#failed(error));
+    const keepTimes = vectorEntriesMax !== undefined;
+    this.#copies = new Copies({ engine, actors, trees, hints, flights, keepTimes });
+    this.#writes = new Writes({
+      copies: this.#copies,
+      incarnations: this.#incarnations,
+      hints,
+      answers: this.#answers,
+      partitions,
+      vectorEntriesMax,
+    });
+    const decode = (record: Uint8Array): Versions => this.#copies.decode(record);
+    const treeOf = (partition: Partition) => trees.treeOf(partition);
+    this.#pages = new Pages({ engine, partitions, hints, decode, treeOf });
+    this.#recount = new Recount({ engine, partitions, trees, hints, decode, onDamage });
+  }
+
+  /** Answers by `done`: a `write` twice, unless it failed first, everything else once. */
+  run(work: StoreWork, done: Done): void {
+    if (this.#isClosed) {
+      this.#answers.give(done, failureOf(new StoreError("CLOSED", "the store is closed")));
+      return;
+    }
+    try {
+      this.#run(work, done);
+    } catch (error) {
+      this.#answers.give(done, failureOf(error));
+    }
+  }
+
+  /**
+   * The node holds the partition anew: it did not see all that was written meanwhile, or damage
+   * took something away. Its next dots there come from a fresh actor.
+   */
+  regained(partition: Partition): void {
+    this.#incarnations.renew(partition, []);
+  }
+
+  /** Resolves when hints are counted and all trees are made. */
+  ready(): Promise<void> {
+    return this.#recount.done;
+  }
+
+  /** Takes no more work; resolves when all that was begun is answered. The engine stays open. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#recount.stop();
+    await this.#recount.done;
+    await this.#copies.idle();
+  }
+
+  #run(work: StoreWork, done: Done): void {
+    switch (work.kind) {
+      case "read":
+        this.#read(work.key, work.targets, done);
+        return;
+      case "write":
+        this.#writes.write(work, done);
+        return;
+      case "merge":
+        this.#writes.merge(work, done);
+        return;
+      case "keep-hints":
+        this.#writes.keepHints(work, done);
+        return;
+      case "drop-hints":
+        this.#writes.dropHints(work, done);
+        return;
+      case "tree":
+        this.#answers.give(done, this.#trees.answer(work));
+        return;
+      default:
+        this.#answerLater(this.#lengthy(work), done);
+    }
+  }
+
+  #lengthy(
+    work: Exclude<
+      StoreWork,
+      { kind: "read" | "write" | "merge" | "keep-hints" | "drop-hints" | "tree" }
+    >,
+  ): Promise<StoreOutcome> {
+    switch (work.kind) {
+      case "read-hints":
+        return this.#pages.hints(work);
+      case "count-hints":
+        return this.#countHints();
+      case "leaf":
+        return this.#pages.leaf(work);
+      case "by-token":
+        return this.#pages.byToken(work);
+      case "list":
+        return this.#pages.list(work);
+      case "load-meta":
+        return this.#loadMeta(work.name);
+      case "save-meta":
+        return this.#saveMeta(work);
+      case "drop-partition":
+        return this.#dropPartition(work.partition);
+      default:
+        return unreachable(work);
+    }
+  }
+
+  #read(key: Key, targets: readonly NodeId[], done: Done): void {
+    const found =
+      targets.length === 0 ? this.#copies.read(key, own) : this.#readHints(key, targets);
+    found.then(
+      (versions) => this.#answers.give(done, { kind: "versions", versions, round: clean }),
+      (error: unknown) => this.#answers.give(done, failureOf(error)),
+    );
+  }
+
+  async #readHints(key: Key, targets: readonly NodeId[]): Promise<Versions> {
+    let versions = noVersions;
+    for (const target of targets) versions = merge(versions, await this.#copies.read(key, target));
+    return versions;
+  }
+
+  async #countHints(): Promise<StoreOutcome> {
+    await this.#recount.hintsCounted;
+    return { kind: "counts", hints: this.#hints.list() };
+  }
+
+  async #loadMeta(name: string): Promise<StoreOutcome> {
+    return { kind: "meta", bytes: await this.#engine.get(metaKey(name)) };
+  }
+
+  /** Votes and epochs must survive a power cut, however much of the data may not. */
+  async #saveMeta({ name, bytes }: Work<"save-meta">): Promise<StoreOutcome> {
+    try {
+      await this.#engine.put(metaKey(name), bytes, { sync: true });
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    }
+    return { kind: "durable" };
+  }
+
+  async #dropPartition(partition: Partition): Promise<StoreOutcome> {
+    this.#incarnations.renew(partition, []);
+    const range = rangeOfPartition(partition, this.#partitions);
+    const scan = this.#engine.scan({ ...range, values: false });
+    try {
+      for (;;) {
+        const pairs = await scan.nextMany(removedAtOnce);
+        const keys = pairs
+          .map(([engineKey]) => keyIn(engineKey))
+          .filter((key) => key !== undefined);
+        const failure = await new Promise((resolve) => this.#writes.remove(keys, resolve));
+        if (failure !== undefined) return failureOf(failure);
+        if (pairs.length < removedAtOnce) break;
+      }
+    } finally {
+      await scan.close();
+    }
+    this.#incarnations.renew(partition, []);
+    return { kind: "durable" };
+  }
+
+  #answerLater(answer: Promise<StoreOutcome>, done: Done): void {
+    answer.then(
+      (outcome) => this.#answers.give(done, outcome),
+      (error: unknown) => this.#answers.give(done, failureOf(error)),
+    );
+  }
+
+  #failed(error: unknown): void {
+    if (this.#hasFailed || !isFatal(error)) return;
+    this.#hasFailed = true;
+    this.#onFatal(error);
+  }
+}

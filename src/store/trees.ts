@@ -1,0 +1,53 @@
+/**
+ * The Merkle trees of all partitions, kept current by every write. After opening, a scan of a
+ * snapshot puts in what was there; writes since then come by their own way, and because a tree
+ * is a sum (XOR), each counts exactly once whichever comes first.
+ */
+import type { StoreOutcome, StoreWork } from "../core/event.ts";
+import type { Partition } from "../core/ids.ts";
+import type { Key } from "../core/key.ts";
+import { partitionOf } from "../core/key.ts";
+import type { Hash } from "../core/message.ts";
+import { MerkleTree } from "../core/sync/merkle.ts";
+
+type TreeWork = Extract<StoreWork, { kind: "tree" }>;
+
+export class Trees {
+  readonly #trees: readonly MerkleTree[];
+  /** Partitions below this one hold all that was there at opening. */
+  #readyBelow = 0;
+  /** What of a partition was damaged at opening is not in its tree. */
+  readonly #damaged = new Set<Partition>();
+
+  constructor(partitions: number) {
+    this.#trees = Array.from(
+      { length: partitions },
+      (_, partition) => new MerkleTree({ partition, partitions }),
+    );
+  }
+
+  replace(key: Key, before: Hash | undefined, after: Hash | undefined): void {
+    this.#trees[partitionOf(key, this.#trees.length)]?.replace(key, before, after);
+  }
+
+  treeOf(partition: Partition): MerkleTree | undefined {
+    return this.#trees[partition];
+  }
+
+  readyBelow(partition: Partition): void {
+    this.#readyBelow = partition;
+  }
+
+  damaged(partition: Partition): void {
+    this.#damaged.add(partition);
+  }
+
+  answer({ partition, level, parents }: TreeWork): StoreOutcome {
+    const tree = this.#trees[partition];
+    const isReady = partition < this.#readyBelow && !this.#damaged.has(partition);
+    if (tree === undefined || !isReady) return { kind: "tree", ready: false, hashes: [] };
+    if (level === "root") return { kind: "tree", ready: true, hashes: [tree.root()] };
+    const hashes = level === "children" ? tree.children() : tree.leaves(parents);
+    return { kind: "tree", ready: true, hashes };
+  }
+}

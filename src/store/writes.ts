@@ -1,0 +1,209 @@
+/**
+ * Work that changes what is held of keys: each reads, decides and writes as one step, in the
+ * order of asking. Every change is a join, but for removals, which are what they say.
+ */
+import { digestOf, isSameHash } from "../core/clock/digest.ts";
+import { truncate } from "../core/clock/vector.ts";
+import {
+  isEmpty,
+  isEqual,
+  merge,
+  noVersions,
+  type Versions,
+  write,
+} from "../core/clock/versions.ts";
+import type { StoreWork } from "../core/event.ts";
+import type { NodeId } from "../core/ids.ts";
+import { type Key, partitionOf } from "../core/key.ts";
+import type { Hash } from "../core/message.ts";
+import type { Copies } from "./copies.ts";
+import type { Landing } from "./flights.ts";
+import type { HintCounts } from "./hint-counts.ts";
+import type { Incarnations } from "./incarnations.ts";
+import type { Line } from "./key-queue.ts";
+import { own } from "./keyspace.ts";
+import { type Answers, type Done, failureOf, StoreError } from "./outcomes.ts";
+
+type Work<K extends StoreWork["kind"]> = Extract<StoreWork, { kind: K }>;
+
+export interface WritesParts {
+  readonly copies: Copies;
+  readonly incarnations: Incarnations;
+  readonly hints: HintCounts;
+  readonly answers: Answers;
+  readonly partitions: number;
+  /** Vectors with more entries lose the oldest; absent: none do. */
+  readonly vectorEntriesMax: number | undefined;
+}
+
+const ownOnly: readonly NodeId[] = [own];
+const clean = 0;
+
+export class Writes {
+  readonly #parts: WritesParts;
+
+  constructor(parts: WritesParts) {
+    this.#parts = parts;
+  }
+
+  write(work: Work<"write">, done: Done): void {
+    const { key, targets } = work;
+    this.#parts.copies.add({
+      key,
+      targets: targets.length === 0 ? ownOnly : targets,
+      act: (line) => this.#coordinate(line, work, done),
+      fail: (error) => this.#parts.answers.give(done, failureOf(error)),
+    });
+  }
+
+  merge({ entries }: Work<"merge">, done: Done): void {
+    let changed = 0;
+    const land = this.#landings(entries.length, done, () => ({
+      kind: "merged",
+      changed,
+      stale: clean,
+    }));
+    for (const { key, versions } of entries) {
+      this.#parts.copies.add({
+        key,
+        targets: ownOnly,
+        act: (line) => {
+          if (this.#join(line, own, versions)) changed += 1;
+          whenDurable(line, ownOnly, land);
+        },
+        fail: land,
+      });
+    }
+  }
+
+  keepHints({ targets, entry }: Work<"keep-hints">, done: Done): void {
+    const { copies } = this.#parts;
+    const land = this.#landings(1, done, () => ({ kind: "durable" }));
+    copies.add({
+      key: entry.key,
+      targets,
+      act: (line) => {
+        this.#checkRoom(targets);
+        for (const target of targets) this.#join(line, target, entry.versions);
+        whenDurable(line, targets, land);
+      },
+      fail: land,
+    });
+  }
+
+  dropHints({ target, entries }: Work<"drop-hints">, done: Done): void {
+    const land = this.#landings(entries.length, done, () => ({ kind: "durable" }));
+    for (const { key, digest } of entries) this.#drop(key, target, digest, land);
+  }
+
+  /** Removes what this node holds for itself of some keys. */
+  remove(keys: readonly Key[], landed: Landing): void {
+    const land = afterAll(keys.length, landed);
+    for (const key of keys) this.#drop(key, own, undefined, land);
+  }
+
+  #coordinate(line: Line, work: Work<"write">, done: Done): void {
+    const { answers, incarnations, partitions, vectorEntriesMax } = this.#parts;
+    const { key, context, change, targets } = work;
+    const copies = targets.length === 0 ? ownOnly : targets;
+    if (targets.length > 0) this.#checkRoom(targets);
+    const partition = partitionOf(key, partitions);
+    const current = currentOf(line, copies);
+    const written = write(current, context, incarnations.next(partition, targets), change);
+    let { versions } = written;
+    const siblings = versions.siblings.length;
+    if (siblings > work.siblingsMax && siblings > current.siblings.length) {
+      answers.give(done, { kind: "too-many-siblings", siblings });
+      return;
+    }
+    if (vectorEntriesMax !== undefined) {
+      versions = { ...versions, vector: truncate(versions.vector, vectorEntriesMax) };
+    }
+    for (const target of copies) {
+      const cell = line.cellOf(target);
+      if (!isEqual(cell.versions, versions)) this.#parts.copies.write(line, cell, versions);
+    }
+    const { isDuplicate, context: seen } = written;
+    answers.give(done, { kind: "written", versions, context: seen, isDuplicate, round: clean });
+    whenDurable(line, copies, (failure) => {
+      if (failure === undefined) {
+        answers.give(done, { kind: "durable" });
+        return;
+      }
+      // Others may have got the dot that this node does not hold now.
+      incarnations.renew(partition, targets);
+      answers.give(done, failureOf(failure));
+    });
+  }
+
+  /** Whether there was something new. */
+  #join(line: Line, target: NodeId, versions: Versions): boolean {
+    const cell = line.cellOf(target);
+    const merged = merge(cell.versions, versions);
+    if (merged === cell.versions || isEqual(merged, cell.versions)) return false;
+    this.#parts.copies.write(line, cell, merged);
+    return true;
+  }
+
+  /** Removes one copy, with a digest only if it is still the one that was meant. */
+  #drop(key: Key, target: NodeId, digest: Hash | undefined, land: Landing): void {
+    const { copies, incarnations, partitions } = this.#parts;
+    copies.add({
+      key,
+      targets: [target],
+      act: (line) => {
+        const cell = line.cellOf(target);
+        const isMeant = digest === undefined || isSameHash(digestOf(cell.versions), digest);
+        if (isMeant && !isEmpty(cell.versions)) {
+          copies.write(line, cell, noVersions);
+          const partition = partitionOf(key, partitions);
+          if (target !== own) incarnations.renewStandIns(partition, target);
+        }
+        whenDurable(line, [target], land);
+      },
+      fail: land,
+    });
+  }
+
+  #checkRoom(targets: readonly NodeId[]): void {
+    const full = targets.find((target) => this.#parts.hints.isFull(target));
+    if (full === undefined) return;
+    throw new StoreError("HINTS_FULL", `no room for more hints for node ${full}`);
+  }
+
+  #landings(count: number, done: Done, outcome: () => Parameters<Done>[0]): Landing {
+    const { answers } = this.#parts;
+    return afterAll(count, (failure) => {
+      answers.give(done, failure === undefined ? outcome() : failureOf(failure));
+    });
+  }
+}
+
+/** What these copies add up to. */
+function currentOf(line: Line, targets: readonly NodeId[]): Versions {
+  let current = noVersions;
+  for (const target of targets) current = merge(current, line.cellOf(target).versions);
+  return current;
+}
+
+/** Calls back once all that these copies hold now is durable, or cannot be. */
+function whenDurable(line: Line, targets: readonly NodeId[], landed: Landing): void {
+  const land = targets.length === 1 ? landed : afterAll(targets.length, landed);
+  for (const target of targets) {
+    const { flight } = line.cellOf(target);
+    if (flight === undefined) land(undefined);
+    else flight.onLanding(land);
+  }
+}
+
+/** Passes on the first failure, when the last has landed. */
+function afterAll(count: number, landed: Landing): Landing {
+  let left = count;
+  let first: unknown;
+  if (left === 0) landed(undefined);
+  return (failure) => {
+    first ??= failure;
+    left -= 1;
+    if (left === 0) landed(first);
+  };
+}
