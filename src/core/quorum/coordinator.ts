@@ -1,0 +1,175 @@
+/**
+ * The requests that this node coordinates: their table, its ceiling, and their time-outs. A client
+ * may ask any node. Reads are coordinated by whoever is asked; writes by an owner of the key, to
+ * which a node that owns no copy passes them on.
+ */
+import { failed } from "../failure.ts";
+import type { Millis, NodeId, RequestId } from "../ids.ts";
+import type { ReplicaMessage } from "../message.ts";
+import { Forward } from "./forward.ts";
+import { Get } from "./get.ts";
+import { Hedges } from "./hedges.ts";
+import {
+  type Answer,
+  type CoordinatorParts,
+  type Flight,
+  type FlightParts,
+  quorumDefaults,
+} from "./parts.ts";
+import { Put, type PutCommand } from "./put.ts";
+import { Scan } from "./scan.ts";
+import { type DataCommand, refusalOf } from "./validate.ts";
+import { Wheel } from "./wheel.ts";
+
+/** Starts of so many requests are remembered, to time answers that come after the end. */
+const startsKept = 4_096;
+/** How soon a client that was turned away may come back: from, and up to so much later. */
+const retryMsMin = 20;
+const retryMsSpread = 80;
+
+export class Coordinator {
+  readonly #parts: FlightParts;
+  readonly #flights = new Map<RequestId, Flight>();
+  readonly #wheel = new Wheel<Flight>();
+  readonly #starts = new Float64Array(startsKept);
+  #unanswered = 0;
+  #lastId: RequestId = 0;
+  #now: Millis = 0;
+  readonly #wake = (flight: Flight): void => this.#wakeOne(flight);
+
+  constructor(parts: CoordinatorParts) {
+    const tuning = parts.tuning ?? quorumDefaults;
+    this.#parts = {
+      ...parts,
+      ring: () => parts.ring(),
+      tuning,
+      hedges: new Hedges(tuning.hedgeOneIn),
+      table: {
+        answered: () => this.#answered(),
+        over: (id) => this.#flights.delete(id),
+        coordinate: (now, command, answer) => this.#launch(now, this.#own(command, answer)),
+      },
+    };
+  }
+
+  /** `answer` is called once, perhaps before this returns. */
+  request(now: Millis, command: DataCommand, answer: Answer): void {
+    this.#begin(now, command, answer, true);
+  }
+
+  receive(now: Millis, from: NodeId, message: ReplicaMessage): void {
+    this.#advance(now);
+    if (message.kind === "forward") {
+      this.#coordinateFor(now, from, message);
+      return;
+    }
+    const flight = this.#flights.get(message.request);
+    if (flight !== undefined) flight.receive(now, from, message);
+    else if (message.kind === "read-reply") this.#timeLate(now, from, message.request);
+  }
+
+  tick(now: Millis): void {
+    this.#advance(now);
+  }
+
+  /** Requests of clients that have no answer yet. */
+  get unanswered(): number {
+    return this.#unanswered;
+  }
+
+  #begin(now: Millis, command: DataCommand, answer: Answer, mayForward: boolean): void {
+    this.#advance(now);
+    const { state, partitions } = this.#parts.ring();
+    const refusal = refusalOf(command, { n: state.n, partitions });
+    if (refusal !== undefined) answer(refusal);
+    else if (this.#unanswered >= this.#parts.tuning.requestsMax) answer(this.#overloaded());
+    else if (command.kind === "put" && mayForward && !this.#mayCoordinate(command)) {
+      this.#launch(now, new Forward(this.#parts, this.#nextId(), command, answer));
+    } else this.#launch(now, this.#own(command, answer));
+  }
+
+  #own(command: DataCommand, answer: Answer): Flight {
+    const id = this.#nextId();
+    switch (command.kind) {
+      case "get":
+        return new Get(this.#parts, id, command, answer);
+      case "put":
+        return new Put(this.#parts, id, command, answer);
+      default:
+        return new Scan(this.#parts, id, command, answer);
+    }
+  }
+
+  #launch(now: Millis, flight: Flight): void {
+    this.#unanswered += 1;
+    this.#flights.set(flight.id, flight);
+    this.#starts[flight.id % startsKept] = now;
+    const wakeAt = flight.start(now);
+    if (!flight.isOver) this.#wheel.add(flight, wakeAt);
+  }
+
+  /**
+   * A present owner that holds what it should. One that is rebuilding could write too, but would
+   * not see siblings, nor that an operation was done before.
+   */
+  #mayCoordinate({ key }: PutCommand): boolean {
+    const ring = this.#parts.ring();
+    const partition = ring.partitionOf(key);
+    const isOwner = ring.owners(partition).includes(ring.self);
+    return isOwner && this.#parts.standing.of(partition) !== "rebuilding";
+  }
+
+  /** From a node that owns no copy: coordinated here, whatever this node owns, never passed on. */
+  #coordinateFor(
+    now: Millis,
+    from: NodeId,
+    { request, command }: ReplicaMessage & { readonly kind: "forward" },
+  ): void {
+    const answer: Answer = (result) => {
+      this.#parts.out.send(from, { kind: "forward-reply", request, result });
+    };
+    if (command.kind !== "admin") this.#begin(now, command, answer, false);
+    else answer(failed("INVALID_ARGUMENT", "an operator's command is not forwarded"));
+  }
+
+  #overloaded() {
+    const { random, tuning } = this.#parts;
+    const why = `this node coordinates ${tuning.requestsMax} requests already`;
+    return failed("OVERLOADED", why, { retryAfterMs: retryMsMin + random.below(retryMsSpread) });
+  }
+
+  /** What is answered but still at work for replicas has a ceiling too: the oldest must hurry. */
+  #answered(): void {
+    this.#unanswered -= 1;
+    if (this.#flights.size - this.#unanswered <= this.#parts.tuning.tailsMax) return;
+    for (const flight of this.#flights.values()) {
+      if (!flight.isAnswered) continue;
+      flight.hurry(this.#now);
+      break;
+    }
+  }
+
+  #advance(now: Millis): void {
+    this.#now = now;
+    this.#wheel.advance(now, this.#wake);
+  }
+
+  #wakeOne(flight: Flight): void {
+    if (flight.isOver) return;
+    const wakeAt = flight.wake(this.#now);
+    if (!flight.isOver) this.#wheel.add(flight, wakeAt);
+  }
+
+  /** The request is over, but the peer lives, and took so long. */
+  #timeLate(now: Millis, from: NodeId, request: RequestId): void {
+    const isRemembered = request > this.#lastId - startsKept && request <= this.#lastId;
+    const startedAt = this.#starts[request % startsKept];
+    if (!isRemembered || startedAt === undefined || from === this.#parts.self) return;
+    this.#parts.liveness.answered(from, now, now - startedAt);
+  }
+
+  #nextId(): RequestId {
+    this.#lastId += 1;
+    return this.#lastId;
+  }
+}
