@@ -8,99 +8,74 @@ import type { Hash } from "./message.ts";
 
 export const sipKeyBytes = 16;
 
-/** The state: four words of 64 bits, each as high and low. */
-let a1 = 0;
-let a0 = 0;
-let b1 = 0;
-let b0 = 0;
-let c1 = 0;
-let c0 = 0;
-let d1 = 0;
-let d0 = 0;
-
-/** Of the first `length` bytes. */
+/** Of the first `length` bytes. The whole state stays in locals, which is several times faster. */
 export function sipHash(key: Uint8Array, bytes: Uint8Array, length = bytes.length): Hash {
-  const k00 = readU32(key, 0) | 0;
-  const k01 = readU32(key, 4) | 0;
-  const k10 = readU32(key, 8) | 0;
-  const k11 = readU32(key, 12) | 0;
-  a1 = k01 ^ 0x736f6d65;
-  a0 = k00 ^ 0x70736575;
-  b1 = k11 ^ 0x646f7261;
-  b0 = k10 ^ 0x6e646f6d;
-  c1 = k01 ^ 0x6c796765;
-  c0 = k00 ^ 0x6e657261;
-  d1 = k11 ^ 0x74656462;
-  d0 = k10 ^ 0x79746573;
+  // Four words of 64 bits, each as high and low.
+  let a1 = readU32(key, 4) ^ 0x736f6d65;
+  let a0 = readU32(key, 0) ^ 0x70736575;
+  let b1 = readU32(key, 12) ^ 0x646f7261;
+  let b0 = readU32(key, 8) ^ 0x6e646f6d;
+  let c1 = readU32(key, 4) ^ 0x6c796765;
+  let c0 = readU32(key, 0) ^ 0x6e657261;
+  let d1 = readU32(key, 12) ^ 0x74656462;
+  let d0 = readU32(key, 8) ^ 0x79746573;
   const whole = length & ~7;
-  for (let at = 0; at < whole; at += 8) {
-    absorb(readU32(bytes, at + 4) | 0, readU32(bytes, at) | 0);
+  // Behind the whole words come the last one, and a step without input that ends it all.
+  for (let at = 0; at <= whole + 8; at += 8) {
+    let high = 0;
+    let low = 0;
+    let rounds = 2;
+    if (at < whole) {
+      high = readU32(bytes, at + 4) | 0;
+      low = readU32(bytes, at) | 0;
+    } else if (at === whole) {
+      high = (length << 24) | bytesAt(bytes, at + 4, length);
+      low = bytesAt(bytes, at, Math.min(length, at + 4));
+    } else {
+      c0 ^= 0xff;
+      rounds = 4;
+    }
+    d1 ^= high;
+    d0 ^= low;
+    for (; rounds > 0; rounds--) {
+      let sum = (a0 >>> 0) + (b0 >>> 0);
+      a1 = (a1 + b1 + (sum > 0xffffffff ? 1 : 0)) | 0;
+      a0 = sum | 0;
+      let turned = (b1 << 13) | (b0 >>> 19);
+      b0 = ((b0 << 13) | (b1 >>> 19)) ^ a0;
+      b1 = turned ^ a1;
+      sum = (c0 >>> 0) + (d0 >>> 0);
+      c1 = (c1 + d1 + (sum > 0xffffffff ? 1 : 0)) | 0;
+      c0 = sum | 0;
+      turned = (d1 << 16) | (d0 >>> 16);
+      d0 = ((d0 << 16) | (d1 >>> 16)) ^ c0;
+      d1 = turned ^ c1;
+      // A rotation by 32 bits swaps the halves.
+      sum = (a1 >>> 0) + (d0 >>> 0);
+      a1 = (a0 + d1 + (sum > 0xffffffff ? 1 : 0)) | 0;
+      a0 = sum | 0;
+      turned = (d1 << 21) | (d0 >>> 11);
+      d0 = ((d0 << 21) | (d1 >>> 11)) ^ a0;
+      d1 = turned ^ a1;
+      sum = (c0 >>> 0) + (b0 >>> 0);
+      c1 = (c1 + b1 + (sum > 0xffffffff ? 1 : 0)) | 0;
+      c0 = sum | 0;
+      turned = (b1 << 17) | (b0 >>> 15);
+      b0 = ((b0 << 17) | (b1 >>> 15)) ^ c0;
+      b1 = turned ^ c1;
+      turned = c0;
+      c0 = c1;
+      c1 = turned;
+    }
+    a1 ^= high;
+    a0 ^= low;
   }
-  // The last word: what is left over, and the length in its highest byte.
-  let high = length << 24;
-  let low = 0;
-  for (let i = length - whole - 1; i >= 0; i--) {
-    const byte = bytes[whole + i]!;
-    if (i < 4) low |= byte << (8 * i);
-    else high |= byte << (8 * (i - 4));
-  }
-  absorb(high, low);
-  c0 ^= 0xff;
-  rounds(4);
   return { high: (a1 ^ b1 ^ c1 ^ d1) >>> 0, low: (a0 ^ b0 ^ c0 ^ d0) >>> 0 };
 }
 
-function absorb(high: number, low: number): void {
-  d1 ^= high;
-  d0 ^= low;
-  rounds(2);
-  a1 ^= high;
-  a0 ^= low;
-}
-
-/** The state is kept in locals while it is mixed, which is several times faster. */
-function rounds(count: number): void {
-  let [p1, p0, q1, q0] = [a1, a0, b1, b0];
-  let [r1, r0, s1, s0] = [c1, c0, d1, d0];
-  for (let left = count; left > 0; left--) {
-    let sum = (p0 >>> 0) + (q0 >>> 0);
-    p1 = (p1 + q1 + (sum > 0xffffffff ? 1 : 0)) | 0;
-    p0 = sum | 0;
-    let high = (q1 << 13) | (q0 >>> 19);
-    q0 = ((q0 << 13) | (q1 >>> 19)) ^ p0;
-    q1 = high ^ p1;
-    // A rotation by 32 bits swaps the halves.
-    high = p0;
-    p0 = p1;
-    p1 = high;
-    sum = (r0 >>> 0) + (s0 >>> 0);
-    r1 = (r1 + s1 + (sum > 0xffffffff ? 1 : 0)) | 0;
-    r0 = sum | 0;
-    high = (s1 << 16) | (s0 >>> 16);
-    s0 = ((s0 << 16) | (s1 >>> 16)) ^ r0;
-    s1 = high ^ r1;
-    sum = (p0 >>> 0) + (s0 >>> 0);
-    p1 = (p1 + s1 + (sum > 0xffffffff ? 1 : 0)) | 0;
-    p0 = sum | 0;
-    high = (s1 << 21) | (s0 >>> 11);
-    s0 = ((s0 << 21) | (s1 >>> 11)) ^ p0;
-    s1 = high ^ p1;
-    sum = (r0 >>> 0) + (q0 >>> 0);
-    r1 = (r1 + q1 + (sum > 0xffffffff ? 1 : 0)) | 0;
-    r0 = sum | 0;
-    high = (q1 << 17) | (q0 >>> 15);
-    q0 = ((q0 << 17) | (q1 >>> 15)) ^ r0;
-    q1 = high ^ r1;
-    high = r0;
-    r0 = r1;
-    r1 = high;
-  }
-  a1 = p1;
-  a0 = p0;
-  b1 = q1;
-  b0 = q0;
-  c1 = r1;
-  c0 = r0;
-  d1 = s1;
-  d0 = s0;
+/** Up to four bytes of a word, little-endian; none where the end is before the beginning. */
+function bytesAt(bytes: Uint8Array, at: number, end: number): number {
+  let word = 0;
+  for (let i = at; i < end; i++) word |= bytes[i]! << (8 * (i - at));
+  return word;
 }
