@@ -1,0 +1,275 @@
+/**
+ * A node: takes one event, lets the machine concerned act, and gives back what is to be done. It
+ * knows all machines, and they do not know each other. The same node runs under sockets and inside
+ * the simulator.
+ */
+import { unreachable } from "../../native-free-engine/base/assert.ts";
+import { Admin } from "./admin/admin.ts";
+import { Budget, budgetDefaults } from "./budget.ts";
+import type { Effect, Event, Notice, Out, StoreOutcome, StoreWork } from "./event.ts";
+import { failed } from "./failure.ts";
+import { Handoff, handoffDefaults } from "./handoff.ts";
+import type { Millis, NodeId, RequestId, Ticket } from "./ids.ts";
+import { admit } from "./members/changes.ts";
+import { Epochs } from "./members/epochs.ts";
+import { Gossip, gossipDefaults } from "./members/gossip.ts";
+import { Liveness, livenessDefaults } from "./members/liveness.ts";
+import { Moves } from "./members/moves.ts";
+import type { Command, Heartbeat, Message } from "./message.ts";
+import { Coordinator } from "./quorum/coordinator.ts";
+import type { Random } from "./random.ts";
+import { Replica } from "./replica.ts";
+import { Ring } from "./ring/ring.ts";
+import type { RingState } from "./ring/ring-state.ts";
+import { Standing, standingDefaults } from "./standing.ts";
+import { Exchanges, exchangeDefaults } from "./sync/exchange.ts";
+import type { RingView } from "./views.ts";
+import { decodeRing, encodeRing } from "./wire/ring.ts";
+
+export interface NodeOptions {
+  readonly self: NodeId;
+  /** Start of the process in milliseconds; grows at each start. */
+  readonly started: Millis;
+  /** The newest epoch that the node has saved. */
+  readonly ring: RingState;
+  readonly random: Random;
+  /** Quorums of requests that name none. */
+  readonly r: number;
+  readonly w: number;
+}
+
+type Then = (outcome: StoreOutcome, now: Millis) => void;
+
+export class Node implements Out {
+  readonly #self: NodeId;
+  #ring: RingView;
+  #effects: Effect[] = [];
+  readonly #waiting = new Map<Ticket, Then>();
+  #lastTicket = 0;
+  readonly #liveness: Liveness;
+  readonly #gossip: Gossip;
+  readonly #epochs: Epochs;
+  readonly #moves: Moves;
+  readonly #standing: Standing;
+  readonly #handoff: Handoff;
+  readonly #exchanges: Exchanges;
+  readonly #coordinator: Coordinator;
+  readonly #replica: Replica;
+  readonly #admin: Admin;
+  readonly #budget = new Budget(budgetDefaults);
+
+  constructor({ self, started, ring, random, r, w }: NodeOptions) {
+    this.#self = self;
+    this.#ring = new Ring(ring, self);
+    const liveness = new Liveness(self, livenessDefaults);
+    const common = { self, out: this, random, liveness, ring: () => this.#ring };
+    const share = (): number => this.#budget.share();
+    const standing = new Standing({ ...common, started, tuning: standingDefaults });
+    this.#liveness = liveness;
+    this.#standing = standing;
+    this.#gossip = new Gossip({
+      ...common,
+      started,
+      tuning: gossipDefaults,
+      report: () => ({ hints: this.#handoff.pending(), filling: standing.filling() }),
+      onHeartbeat: (heartbeat, now) => this.#heard(heartbeat, now),
+    });
+    this.#epochs = new Epochs({
+      ...common,
+      encode: encodeRing,
+      decode: decodeRing,
+      onDecided: (state, now) => this.#install(state, now),
+    });
+    this.#moves = new Moves();
+    this.#handoff = new Handoff({
+      ...common,
+      share,
+      tuning: handoffDefaults,
+      startedOf: (node) => this.#gossip.heartbeatOf(node)?.started,
+      onNoHints: (now, from, since) => standing.noHints(now, from, since),
+    });
+    this.#exchanges = new Exchanges({ ...common, share, standing, tuning: exchangeDefaults });
+    this.#coordinator = new Coordinator({ ...common, standing, r, w });
+    this.#replica = new Replica({ ...common, standing });
+    this.#admin = new Admin({
+      ...common,
+      standing,
+      r,
+      w,
+      admit,
+      propose: (now, change, done, timeoutMs) => this.#epochs.propose(now, change, done, timeoutMs),
+      repair: (_now, done) => this.#exchanges.exchangeNow(done),
+    });
+  }
+
+  get ring(): RingView {
+    return this.#ring;
+  }
+
+  /** Reads what the node has to remember; to be called once, before the first event. */
+  start(now: Millis): readonly Effect[] {
+    this.#effects.push({ kind: "ring", state: this.#ring.state });
+    this.#epochs.start(now);
+    this.#standing.start(now);
+    return this.#take();
+  }
+
+  step(event: Event): readonly Effect[] {
+    const { now } = event;
+    switch (event.kind) {
+      case "message":
+        this.#receive(now, event.from, event.message);
+        break;
+      case "stored":
+        this.#stored(now, event.ticket, event.outcome);
+        break;
+      case "request":
+        this.#request(now, event.id, event.command);
+        break;
+      case "tick":
+        this.#tick(now);
+        break;
+      case "link":
+        this.#liveness.linkChanged(event.peer, event.up, now);
+        break;
+      default:
+        unreachable(event);
+    }
+    if (this.#liveness.takeChanged()) this.#livenessChanged();
+    return this.#take();
+  }
+
+  send(to: NodeId, message: Message): void {
+    this.#effects.push({ kind: "send", to, message });
+  }
+
+  store(work: StoreWork, then: Then): void {
+    const ticket = ++this.#lastTicket;
+    this.#waiting.set(ticket, then);
+    this.#effects.push({ kind: "store", ticket, work });
+  }
+
+  notice(notice: Notice): void {
+    this.#effects.push({ kind: "notice", notice });
+  }
+
+  #take(): readonly Effect[] {
+    const effects = this.#effects;
+    this.#effects = [];
+    return effects;
+  }
+
+  #request(now: Millis, id: RequestId, command: Command): void {
+    const answer = (result: Extract<Effect, { kind: "reply" }>["result"]): void => {
+      this.#effects.push({ kind: "reply", id, result });
+    };
+    if (!this.#ring.isMember(this.#self)) {
+      answer(failed("NOT_READY", `node ${this.#self} is not a member of the cluster any more`));
+    } else if (command.kind === "admin") this.#admin.request(now, command, answer);
+    else this.#coordinator.request(now, command, answer);
+  }
+
+  #receive(now: Millis, from: NodeId, message: Message): void {
+    const isEpoch = message.kind === "ring" || message.kind === "ring-ask";
+    if (!this.#ring.isMember(from) && !isEpoch) {
+      this.notice({ kind: "refused", what: message.kind, why: `node ${from} is no member` });
+      return;
+    }
+    if (from !== this.#self) this.#liveness.heard(from, now);
+    switch (message.kind) {
+      case "read":
+      case "write":
+      case "list":
+        this.#replica.receive(now, from, message);
+        return;
+      case "read-reply":
+      case "write-reply":
+      case "list-reply":
+      case "forward":
+      case "forward-reply":
+        this.#coordinator.receive(now, from, message);
+        return;
+      case "hints":
+      case "hints-reply":
+      case "no-hints":
+        this.#handoff.receive(now, from, message);
+        return;
+      case "tree-open":
+      case "tree-nodes":
+      case "tree-leaves":
+      case "tree-pull":
+      case "tree-push":
+      case "tree-close":
+        this.#exchanges.receive(now, from, message);
+        return;
+      case "prepare":
+      case "promise":
+      case "accept":
+      case "accepted":
+      case "rejected":
+      case "ring-ask":
+      case "ring":
+        this.#epochs.receive(now, from, message);
+        return;
+      case "gossip":
+      case "gossip-reply":
+      case "ping":
+      case "pong":
+      case "ping-for":
+      case "pong-for":
+        this.#gossip.receive(now, from, message);
+        return;
+      case "survey":
+      case "survey-reply":
+        this.#admin.receive(now, from, message);
+        return;
+      case "request":
+      case "result":
+      case "watch-ring":
+      case "ring-news":
+      case "go-away":
+        this.notice({ kind: "refused", what: message.kind, why: "peers do not send it" });
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  /** Unknown tickets are of an earlier life of whoever asked. */
+  #stored(now: Millis, ticket: Ticket, outcome: StoreOutcome): void {
+    const then = this.#waiting.get(ticket);
+    // A write is answered twice: once it is known, and once it is durable.
+    if (outcome.kind !== "written") this.#waiting.delete(ticket);
+    then?.(outcome, now);
+  }
+
+  #tick(now: Millis): void {
+    this.#budget.tick(now);
+    this.#gossip.tick(now);
+    this.#epochs.tick(now);
+    this.#moves.tick(now);
+    this.#standing.tick(now);
+    this.#handoff.tick(now);
+    this.#exchanges.tick(now);
+    this.#coordinator.tick(now);
+    this.#admin.tick(now);
+  }
+
+  /** Tells peers and clients at once whom requests should not go to. */
+  #livenessChanged(): void {
+    this.#gossip.spread();
+    const down = this.#liveness.suspects().filter((node) => this.#ring.isMember(node));
+    this.#effects.push({ kind: "down", nodes: down });
+  }
+
+  #heard(heartbeat: Heartbeat, now: Millis): void {
+    this.#epochs.seen(now, heartbeat.node, heartbeat.epoch);
+  }
+
+  #install(state: RingState, now: Millis): void {
+    this.#ring = new Ring(state, this.#self);
+    this.#effects.push({ kind: "ring", state });
+    this.notice({ kind: "epoch", epoch: state.epoch, why: "decided" });
+    this.#standing.ringChanged(now);
+  }
+}

@@ -1,0 +1,48 @@
+/** What the owners of a world hold at the end, in the form that the checks compare. */
+import type { Versions } from "../../src/core/clock/versions.ts";
+import type { NodeId } from "../../src/core/ids.ts";
+import { Ring } from "../../src/core/ring/ring.ts";
+import type { Held } from "./checks.ts";
+import { keyFrom, textOf } from "./workload.ts";
+import type { World } from "./world.ts";
+
+export async function heldIn(
+  world: World,
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, readonly Held[]>> {
+  const held = new Map<string, Held[]>();
+  for (const text of keys) {
+    const key = keyFrom(text);
+    const some = world.live[0];
+    if (some === undefined) throw new Error("no node is left");
+    const ring = new Ring(world.ringOf(some), some);
+    const copies: Held[] = [];
+    for (const owner of ring.owners(ring.partitionOf(key))) {
+      copies.push(heldFrom(await versionsAt(world, owner, text)));
+    }
+    held.set(text, copies);
+  }
+  return held;
+}
+
+export async function versionsAt(world: World, node: NodeId, text: string): Promise<Versions> {
+  let found: Versions | undefined;
+  world.storeOf(node).run({ kind: "read", key: keyFrom(text), targets: [] }, (outcome) => {
+    if (outcome.kind !== "versions") throw new Error(`node ${node} cannot read ${text}`);
+    found = outcome.versions;
+  });
+  await world.timeline.runUntil(world.timeline.now + 10_000, () => found !== undefined);
+  if (found === undefined) throw new Error(`node ${node} does not answer`);
+  return found;
+}
+
+function heldFrom({ vector, dots, siblings }: Versions): Held {
+  return {
+    values: siblings.map(({ value }) => textOf(value)),
+    versions: JSON.stringify([
+      vector.map(({ actor, counter }) => [actor, counter]),
+      dots.map(({ actor, counter }) => [actor, counter]),
+      siblings.map(({ dot, value }) => [dot.actor, dot.counter, textOf(value)]),
+    ]),
+  };
+}

@@ -1,0 +1,108 @@
+/**
+ * Virtual time: everything that happens, in the order of (time, number). Asynchronous code runs
+ * between two happenings, until nothing is left to run; then time leaps to the next one.
+ */
+import type { Clock } from "../../native-free-engine/clock.ts";
+
+interface Happening {
+  readonly at: number;
+  readonly number: number;
+  readonly run: () => void;
+}
+
+export class Timeline {
+  now = 0;
+  happened = 0;
+  #number = 0;
+  /** A binary heap. */
+  readonly #heap: Happening[] = [];
+
+  after(ms: number, run: () => void): void {
+    this.#push({ at: this.now + Math.max(0, ms), number: ++this.#number, run });
+  }
+
+  /** Until that time, or until `isDone` says so after some happening. */
+  async runUntil(end: number, isDone: () => boolean = () => false): Promise<void> {
+    await settle();
+    for (;;) {
+      if (isDone()) return;
+      const next = this.#heap[0];
+      if (next === undefined || next.at > end) break;
+      this.#pop();
+      this.now = Math.max(this.now, next.at);
+      this.happened += 1;
+      next.run();
+      await settle();
+    }
+    this.now = Math.max(this.now, end);
+  }
+
+  #push(happening: Happening): void {
+    const heap = this.#heap;
+    let at = heap.push(happening) - 1;
+    while (at > 0) {
+      const parent = (at - 1) >> 1;
+      if (!isBefore(happening, heap[parent]!)) break;
+      heap[at] = heap[parent]!;
+      at = parent;
+    }
+    heap[at] = happening;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop();
+    if (last === undefined || heap.length === 0) return;
+    let at = 0;
+    for (;;) {
+      let child = 2 * at + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1]!, heap[child]!)) child += 1;
+      if (!isBefore(heap[child]!, last)) break;
+      heap[at] = heap[child]!;
+      at = child;
+    }
+    heap[at] = last;
+  }
+}
+
+/** A node's view of virtual time: its engine sleeps on the timeline. */
+export class TimelineClock implements Clock {
+  readonly #timeline: Timeline;
+  /** Each look takes a little, so that paces and turns have something to measure. */
+  #looks = 0;
+  /** Once the process is gone, nothing that slept ever wakes. */
+  isStopped = false;
+
+  constructor(timeline: Timeline) {
+    this.#timeline = timeline;
+  }
+
+  now(): number {
+    return Math.floor(this.#timeline.now);
+  }
+
+  elapsed(): number {
+    this.#looks += 1;
+    return this.#timeline.now + this.#looks * 1e-6;
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      this.#timeline.after(ms, () => {
+        if (!this.isStopped) resolve();
+      });
+    });
+  }
+}
+
+function isBefore(a: Happening, b: Happening): boolean {
+  return a.at !== b.at ? a.at < b.at : a.number < b.number;
+}
+
+/** All microtasks: whatever promises lead to without time going by. */
+function settle(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}

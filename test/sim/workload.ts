@@ -1,0 +1,130 @@
+/**
+ * Clients for a world: each reads a key, and writes over what it saw, or blindly, or deletes. What
+ * they saw is the history that the checks judge. A client that gets no answer asks another node
+ * with the same operation, as the real one does.
+ */
+import type { CausalContext } from "../../src/core/clock/versions.ts";
+import type { NodeId } from "../../src/core/ids.ts";
+import { keyOf } from "../../src/core/key.ts";
+import type { Command, Result } from "../../src/core/message.ts";
+import type { Random } from "../../src/core/random.ts";
+import type { WriteSeen } from "./checks.ts";
+import type { World } from "./world.ts";
+
+export interface ClientOptions {
+  readonly world: World;
+  readonly random: Random;
+  readonly keys: readonly string[];
+  readonly history: WriteSeen[];
+  readonly name: string;
+  readonly deadlineMs: number;
+  readonly w?: number;
+  readonly r?: number;
+  /** Nodes that this client can reach; all by default. */
+  readonly nodes?: readonly NodeId[];
+}
+
+interface Seen {
+  readonly context: CausalContext;
+  readonly values: readonly string[];
+}
+
+export class SimClient {
+  readonly #options: ClientOptions;
+  #writes = 0;
+  answered = 0;
+  refused = 0;
+
+  constructor(options: ClientOptions) {
+    this.#options = options;
+  }
+
+  /** One step of the client's life. */
+  async act(): Promise<void> {
+    const { random, keys } = this.#options;
+    const key = keys[random.below(keys.length)]!;
+    const choice = random.below(10);
+    if (choice < 1) await this.write(key, undefined);
+    else {
+      const seen = await this.read(key);
+      if (choice < 2 && seen !== undefined && seen.values.length > 0) await this.delete(key, seen);
+      else if (choice < 9 && seen !== undefined) await this.write(key, seen);
+    }
+  }
+
+  async read(key: string): Promise<Seen | undefined> {
+    const { r, deadlineMs } = this.#options;
+    const result = await this.#ask(() => ({
+      kind: "get",
+      key: keyFrom(key),
+      r,
+      strict: false,
+      deadlineMs,
+      trace: false,
+    }));
+    if (result?.kind !== "found") return undefined;
+    return { context: result.context, values: result.values.map(textOf) };
+  }
+
+  /** Over what was seen; without it, blindly. */
+  async write(key: string, seen: Seen | undefined): Promise<WriteSeen> {
+    const value = `${this.#options.name}.${++this.#writes}`;
+    return this.#put(key, value, seen);
+  }
+
+  async delete(key: string, seen: Seen): Promise<WriteSeen> {
+    return this.#put(key, undefined, seen);
+  }
+
+  async #put(key: string, value: string | undefined, seen: Seen | undefined): Promise<WriteSeen> {
+    const { history, world, random, deadlineMs, w } = this.#options;
+    const write: WriteSeen = { key, value, knew: seen?.values ?? [], outcome: "maybe" };
+    history.push(write);
+    const at = Math.floor(world.timeline.now);
+    const nonce = random.below(2 ** 32);
+    let attempts = 0;
+    const result = await this.#ask(() => ({
+      kind: "put",
+      key: keyFrom(key),
+      context: seen?.context,
+      value: value === undefined ? undefined : Buffer.from(value),
+      ttlMs: 0,
+      operation: { at, nonce, retried: attempts++ > 0 },
+      w,
+      strict: false,
+      deadlineMs,
+      trace: false,
+    }));
+    if (result?.kind === "stored") write.outcome = "acked";
+    // Only when every attempt was surely refused was nothing applied.
+    else if (result?.kind === "failed" && result.applied === "no" && attempts === 1) {
+      write.outcome = "failed";
+    }
+    return write;
+  }
+
+  /** Up to three attempts, each at another node. */
+  async #ask(command: () => Command): Promise<Result | undefined> {
+    const { world, random } = this.#options;
+    let last: Result | undefined;
+    for (let attempt = 0; attempt < 3; attempt++) {
+      const live = world.live.filter((id) => (this.#options.nodes ?? world.ids).includes(id));
+      if (live.length === 0) return last;
+      last = await world.request(live[random.below(live.length)]!, command());
+      if (last !== undefined && last.kind !== "failed") {
+        this.answered += 1;
+        return last;
+      }
+      this.refused += 1;
+    }
+    return last;
+  }
+}
+
+export function keyFrom(text: string) {
+  return keyOf("", Buffer.from(text));
+}
+
+export function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString();
+}
