@@ -30,10 +30,12 @@ export class NodeClock {
   }
 }
 
-/** 42 bits of milliseconds, so that dots sort by age, and 22 of chance. */
+let lastActorAt = 0;
+
+/** 42 bits of milliseconds, so that dots sort by age, and 22 of chance. Never twice in a process. */
 export function newActor(): Actor {
-  const random = randomBytes(3);
-  const chance = random.readUIntBE(0, 3) & 0x3fffff;
-  const value = (BigInt(Date.now()) << 22n) | BigInt(chance);
+  lastActorAt = Math.max(Date.now(), lastActorAt + 1);
+  const chance = randomBytes(3).readUIntBE(0, 3) & 0x3fffff;
+  const value = (BigInt(lastActorAt) << 22n) | BigInt(chance);
   return BigInt.asUintN(64, value).toString(16).padStart(16, "0");
 }

@@ -1,0 +1,213 @@
+/**
+ * The edge towards clients: requests in, results out. Here request numbers of a connection become
+ * numbers of the node, contexts are opened and sealed, and every connection has its limits: so many
+ * requests at a time, so much that it has not read. The core sees none of that.
+ */
+import { type CausalContext, emptyContext } from "../core/clock/versions.ts";
+import { failed } from "../core/failure.ts";
+import type { NodeId, RequestId } from "../core/ids.ts";
+import type { Key } from "../core/key.ts";
+import type { Command, Failed, Message, Result } from "../core/message.ts";
+import type { RingState } from "../core/ring/ring-state.ts";
+import { type ClientLimits, ClientLink, type Sent } from "./client-link.ts";
+import type { Contexts } from "./contexts.ts";
+import type { KeepAlive } from "./keep-alive.ts";
+import type { Admission, Incoming } from "./listener.ts";
+import type { Log } from "./log.ts";
+import type { Turn } from "./outbox.ts";
+
+type AdminCommand = Command & { readonly kind: "admin" };
+
+export interface ClientsParts {
+  readonly ring: RingState;
+  readonly contexts: Contexts;
+  readonly turn: Turn;
+  readonly keepAlive: KeepAlive;
+  readonly log: Log;
+  readonly limits: ClientLimits;
+  submit(id: RequestId, command: Command): void;
+  /** Answers a command that is the runtime's own (join); false leaves it to the core. */
+  answerOwn(command: AdminCommand, answer: (result: Result) => void): boolean;
+}
+
+/** Who waits for a result: a connection, or this process itself. */
+type Waiting =
+  | { readonly link: ClientLink; readonly request: RequestId; readonly key: Key | undefined }
+  | { readonly link: undefined; readonly answer: (result: Result) => void };
+
+const retryAfterMs = 50;
+
+export class Clients {
+  readonly #parts: ClientsParts;
+  readonly #links = new Set<ClientLink>();
+  readonly #waiting = new Map<RequestId, Waiting>();
+  #last: RequestId = 0;
+  #ring: RingState;
+  #down: readonly NodeId[] = [];
+  #isLeaving = false;
+  #onIdle: (() => void) | undefined;
+
+  constructor(parts: ClientsParts) {
+    this.#parts = parts;
+    this.#ring = parts.ring;
+  }
+
+  get connections(): number {
+    return this.#links.size;
+  }
+
+  get inFlight(): number {
+    return this.#waiting.size;
+  }
+
+  admit(_incoming: Incoming): Admission {
+    const { turn, keepAlive, limits } = this.#parts;
+    return {
+      kind: "admitted",
+      headers: {},
+      attach: (socket) => {
+        const link: ClientLink = new ClientLink({
+          socket,
+          turn,
+          limits,
+          receive: (message) => this.#receive(link, message),
+          onEnd: (why) => {
+            this.#parts.log.warn("client.closed", { why });
+          },
+        });
+        this.#links.add(link);
+        keepAlive.add(socket);
+        if (this.#isLeaving) link.send({ kind: "go-away" });
+        return {
+          onMessage: (bytes) => link.onMessage(bytes),
+          onClose: () => {
+            keepAlive.delete(socket);
+            link.closed();
+            this.#links.delete(link);
+          },
+        };
+      },
+    };
+  }
+
+  /** A request of this process itself. */
+  request(command: Command, answer: (result: Result) => void): void {
+    this.#submit(command, { link: undefined, answer });
+  }
+
+  /** The core's answer. Whoever asked may be gone. */
+  reply(id: RequestId, result: Result): void {
+    const waiting = this.#waiting.get(id);
+    if (waiting === undefined) return;
+    this.#waiting.delete(id);
+    if (waiting.link === undefined) waiting.answer(result);
+    else waiting.link.answer(waiting.request, this.#sealed(result, waiting.key));
+    if (this.#waiting.size === 0) this.#onIdle?.();
+  }
+
+  setRing(ring: RingState): void {
+    this.#ring = ring;
+    this.#tell();
+  }
+
+  setDown(nodes: readonly NodeId[]): void {
+    this.#down = nodes;
+    this.#tell();
+  }
+
+  /** Lets clients go elsewhere, and waits for what is under way, at most so long. */
+  drain(timeoutMs: number): Promise<void> {
+    this.#isLeaving = true;
+    for (const link of this.#links) link.send({ kind: "go-away" });
+    if (this.#waiting.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, timeoutMs);
+      this.#onIdle = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  close(): void {
+    this.#isLeaving = true;
+    for (const id of [...this.#waiting.keys()]) {
+      this.reply(id, failed("CLOSED", "the node stopped before it had an answer", maybe));
+    }
+    for (const link of this.#links) link.close(1001, "the node is going away");
+  }
+
+  #receive(link: ClientLink, message: Message): string | undefined {
+    if (message.kind === "request") {
+      const refusal = this.#admitRequest(link, message);
+      if (refusal !== undefined) link.refuse(message.request, refusal);
+      return undefined;
+    }
+    if (message.kind !== "watch-ring") return `${message.kind} is not a message to a node`;
+    link.isWatching = true;
+    link.send({ kind: "ring-news", state: this.#ring, down: this.#down });
+    return undefined;
+  }
+
+  #admitRequest(
+    link: ClientLink,
+    { request, command, token }: Message & { readonly kind: "request" },
+  ): Failed | undefined {
+    if (this.#isLeaving) return failed("CLOSED", "the node is going away; ask another");
+    const { inFlightMax } = this.#parts.limits;
+    if (link.inFlight >= inFlightMax) {
+      const message = `${inFlightMax} requests are under way on this connection already`;
+      return failed("OVERLOADED", message, { retryAfterMs });
+    }
+    if (!link.begin(request)) {
+      return failed("INVALID_ARGUMENT", `request number ${request} is in use already`);
+    }
+    const opened = this.#opened(command, token);
+    if (opened.kind === "failed") {
+      link.answer(request, { result: opened, token: undefined });
+      return undefined;
+    }
+    const key = "key" in opened ? opened.key : undefined;
+    const isOwn =
+      opened.kind === "admin" &&
+      this.#parts.answerOwn(opened, (result) => link.answer(request, this.#sealed(result, key)));
+    if (!isOwn) this.#submit(opened, { link, request, key });
+    return undefined;
+  }
+
+  #submit(command: Command, waiting: Waiting): void {
+    this.#last += 1;
+    this.#waiting.set(this.#last, waiting);
+    this.#parts.submit(this.#last, command);
+  }
+
+  /** The command with the context that its token holds. */
+  #opened(command: Command, token: Uint8Array | undefined): Command | Failed {
+    if (command.kind !== "put") return command;
+    if (token === undefined || token.length === 0) {
+      // A context that no node has sealed is nobody's word.
+      return command.context === undefined ? command : { ...command, context: undefined };
+    }
+    const opened = this.#parts.contexts.open(token, command.key);
+    if (opened.kind === "failed") return opened;
+    return { ...command, context: opened.context, fastest: opened.fastest };
+  }
+
+  #sealed(result: Result, key: Key | undefined): Sent {
+    if (result.kind !== "found" && result.kind !== "stored") return { result, token: undefined };
+    if (key === undefined || isEmpty(result.context)) return { result, token: undefined };
+    const token = this.#parts.contexts.seal(result, key);
+    return { result: { ...result, context: emptyContext }, token };
+  }
+
+  #tell(): void {
+    const news = { kind: "ring-news", state: this.#ring, down: this.#down } as const;
+    for (const link of this.#links) if (link.isWatching) link.send(news);
+  }
+}
+
+const maybe = { applied: "maybe" } as const;
+
+function isEmpty({ vector, dots }: CausalContext): boolean {
+  return vector.length === 0 && dots.length === 0;
+}

@@ -1,0 +1,105 @@
+/**
+ * Being let into a cluster: a node with an empty directory asks the nodes it was told of, one after
+ * the other, until one lets it in or says why never. It never founds a cluster instead.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { NodeId } from "../core/ids.ts";
+import type { Candidate } from "../core/message.ts";
+import type { RingState } from "../core/ring/ring-state.ts";
+import { decodeRing } from "../core/wire/ring.ts";
+import { ClusterError, isClusterCode } from "../errors.ts";
+import { type AnswerToAsk, ask } from "./ask.ts";
+import type { MacKeys } from "./contexts.ts";
+import { decodeMacKeys } from "./identity.ts";
+import type { Log } from "./log.ts";
+
+export interface Joined {
+  readonly id: NodeId;
+  readonly ring: RingState;
+  readonly contextKeys: MacKeys;
+}
+
+export interface JoinOptions {
+  readonly seeds: readonly string[];
+  readonly candidate: Candidate;
+  /** Numbers all attempts: a node that let us in, and whose answer was lost, says so again. */
+  readonly attempt: string;
+  readonly timeoutMs: number;
+  readonly log: Log;
+  now(): number;
+  /** Throws when this node does not fit into that cluster; asked before anything changes. */
+  check(ring: { readonly n: number; readonly partitions: number }): void;
+}
+
+/** What a node is asked before it lets another in. */
+interface Described {
+  readonly n: number;
+  readonly partitions: number;
+}
+
+/** Later attempts cannot end otherwise. */
+const final: ReadonlySet<string> = new Set([
+  ...["CLOCK_SKEW", "NODE_ID_IN_USE", "INVALID_ARGUMENT", "PROTOCOL_UNSUPPORTED"],
+]);
+
+const attemptMs = 10_000;
+const pauseMsMin = 100;
+const pauseMsMax = 1_000;
+
+export async function joinCluster(options: JoinOptions): Promise<Joined> {
+  const until = performance.now() + options.timeoutMs;
+  let pauseMs = pauseMsMin;
+  for (;;) {
+    const tried: string[] = [];
+    for (const seed of options.seeds) {
+      const joined = await askSeed(seed, options);
+      if (typeof joined !== "string") return joined;
+      tried.push(joined);
+    }
+    options.log.warn("join.unreachable", { tried });
+    if (performance.now() + pauseMs > until) {
+      throw new ClusterError("SEED_UNREACHABLE", `no node let this one in: ${tried.join("; ")}`);
+    }
+    await sleep(pauseMs);
+    pauseMs = Math.min(pauseMsMax, 2 * pauseMs);
+  }
+}
+
+/** What came of it, or in words why nothing did. */
+async function askSeed(
+  seed: string,
+  { candidate, attempt, check, now }: JoinOptions,
+): Promise<Joined | string> {
+  const described = await ask(seed, { name: "ring", arguments: {}, timeoutMs: attemptMs });
+  const ring = described.kind === "answer" ? describedIn(described.json) : undefined;
+  if (ring === undefined) return reason(seed, described);
+  check(ring);
+  const answer = await ask(seed, {
+    name: "join",
+    arguments: { ...candidate, clock: Math.floor(now()), attempt },
+    timeoutMs: attemptMs,
+  });
+  const joined = answer.kind === "answer" ? joinedIn(answer.json) : undefined;
+  return joined ?? reason(seed, answer);
+}
+
+function reason(seed: string, answer: AnswerToAsk): string {
+  if (answer.kind === "answer") return `${seed}: its answer could not be read`;
+  const { code, message } = answer;
+  if (final.has(code) && isClusterCode(code)) throw new ClusterError(code, `${seed}: ${message}`);
+  return message.startsWith(seed) ? message : `${seed}: ${message}`;
+}
+
+function describedIn(json: unknown): Described | undefined {
+  const { n, owners } = (json ?? {}) as Record<string, unknown>;
+  if (typeof n !== "number" || !Array.isArray(owners)) return undefined;
+  return { n, partitions: owners.length };
+}
+
+function joinedIn(json: unknown): Joined | undefined {
+  const { id, ring, contextKeys } = (json ?? {}) as Record<string, unknown>;
+  const keys = decodeMacKeys(contextKeys);
+  if (typeof id !== "number" || typeof ring !== "string" || keys === undefined) return undefined;
+  const state = decodeRing(new Uint8Array(Buffer.from(ring, "base64")));
+  return state === undefined ? undefined : { id, ring: state, contextKeys: keys };
+}

@@ -1,0 +1,53 @@
+/** Opens a node's directory: its engine, and what it says of itself. */
+import { type Engine, isEngineError, openEngine } from "../../native-free-engine/index.ts";
+import { type ClusterCode, ClusterError } from "../errors.ts";
+import { metaKey } from "../store/keyspace.ts";
+import type { Settings } from "./config.ts";
+import { checkOpenFiles, prepareDirectory } from "./files.ts";
+import { decodeIdentity, type Identity, identityName, joiningName } from "./identity.ts";
+
+/** The engine's codes as a node's. */
+const codes: Readonly<Record<string, ClusterCode>> = {
+  LOCKED: "DATA_DIR_LOCKED",
+  DIRECTORY_INVALID: "DATA_DIR_INVALID",
+  FORMAT_TOO_NEW: "FORMAT_TOO_NEW",
+  CORRUPTION: "CORRUPTION",
+  DISK_FULL: "DISK_FULL",
+  IO: "IO",
+  OPTION_INVALID: "CONFIG_INVALID",
+};
+
+export async function openNodeEngine(settings: Settings): Promise<Engine> {
+  checkOpenFiles();
+  prepareDirectory(settings.data);
+  const { memtableBytes, cacheBytes, durability } = settings;
+  try {
+    return await openEngine(settings.data, {
+      durability,
+      ...(memtableBytes === undefined ? {} : { memtableBytes }),
+      ...(cacheBytes === undefined ? {} : { cacheBytes }),
+    });
+  } catch (error) {
+    if (!isEngineError(error)) throw error;
+    throw new ClusterError(codes[error.code] ?? "INTERNAL", error.message, { cause: error });
+  }
+}
+
+/** Undefined in a directory without a past. Throws when it holds what is no node's. */
+export async function readIdentity(
+  engine: Engine,
+  directory: string,
+): Promise<Identity | undefined> {
+  const bytes = await engine.get(metaKey(identityName));
+  if (bytes !== undefined) return decodeIdentity(bytes, directory);
+  if (await engine.has(metaKey(joiningName))) return undefined;
+  const scan = engine.scan({ limit: 1, values: false });
+  const [entry] = await scan.nextMany(1);
+  await scan.close();
+  if (entry === undefined) return undefined;
+  throw new ClusterError(
+    "DATA_DIR_INVALID",
+    `${directory} holds an embedded database, not a node of a cluster: ` +
+      "take another directory, and bring the data over with kvctl export and import",
+  );
+}

@@ -1,0 +1,217 @@
+/**
+ * The transport between nodes. To each member this node dials three connections (control, data,
+ * bulk) and sends on them; what members send arrives on connections that they dial. Addresses come
+ * from the ring in force. Loss is allowed: whatever cannot go out is dropped and counted.
+ */
+import type { NodeId } from "../core/ids.ts";
+import type { Lane, Message } from "../core/message.ts";
+import type { RingState } from "../core/ring/ring-state.ts";
+import { decodeFrame, FrameWriter, laneOf } from "../core/wire/codec.ts";
+import { parseAddress } from "./address.ts";
+import { decodeHello, encodeHello, type Hello, refusalOfHello, skewMsMax } from "./handshake.ts";
+import type { KeepAlive } from "./keep-alive.ts";
+import { LaneLink } from "./lane.ts";
+import type { Admission, Incoming } from "./listener.ts";
+import { type Log, seldom } from "./log.ts";
+import type { Turn } from "./outbox.ts";
+import { Visitors } from "./visitors.ts";
+
+export interface PeersParts {
+  readonly self: NodeId;
+  readonly started: number;
+  readonly ring: RingState;
+  readonly turn: Turn;
+  readonly keepAlive: KeepAlive;
+  readonly log: Log;
+  now(): number;
+  deliver(from: NodeId, message: Message): void;
+  /** All lanes to the peer are open, or one of them is not (any more). */
+  linkChanged(peer: NodeId, up: boolean): void;
+}
+
+const lanes: readonly Lane[] = ["control", "data", "bulk"];
+const bytesMaxOf: Readonly<Record<Lane, number>> = {
+  control: 4 << 20,
+  data: 32 << 20,
+  bulk: 8 << 20,
+};
+
+interface Peer {
+  readonly address: string;
+  readonly links: Readonly<Record<Lane, LaneLink>>;
+  /** What the core was told last. */
+  isUp: boolean | undefined;
+}
+
+export class Peers {
+  readonly #parts: PeersParts;
+  readonly #peers = new Map<NodeId, Peer>();
+  readonly #incoming: Visitors;
+  readonly #sayDropped: () => void;
+  #ring: RingState;
+  #isClosed = false;
+
+  constructor(parts: PeersParts) {
+    this.#parts = parts;
+    this.#ring = parts.ring;
+    this.#incoming = new Visitors(parts.keepAlive);
+    this.#sayDropped = seldom(() => parts.log.warn("peer.dropped", { messages: this.dropped }));
+    this.setRing(parts.ring);
+  }
+
+  /** Messages that never left, since the start. */
+  get dropped(): number {
+    let dropped = 0;
+    for (const { links } of this.#peers.values()) {
+      for (const lane of lanes) dropped += links[lane].dropped;
+    }
+    return dropped;
+  }
+
+  /** Dials new members and those that moved; hangs up on those that left. */
+  setRing(ring: RingState): void {
+    this.#ring = ring;
+    const wanted = new Map(
+      ring.members
+        .filter(({ id, state }) => id !== this.#parts.self && state !== "left")
+        .map(({ id, address }) => [id, address]),
+    );
+    for (const [id, peer] of this.#peers) {
+      if (wanted.get(id) === peer.address) wanted.delete(id);
+      else this.#hangUp(id, peer);
+    }
+    // An address that nobody can dial is its member's mistake, and must not be this node's end.
+    for (const [id, address] of wanted) if (parseAddress(address)) this.#dial(id, address);
+  }
+
+  send(to: NodeId, message: Message): void {
+    const peer = this.#peers.get(to);
+    const link = peer?.links[laneOf(message.kind)];
+    if (link === undefined) return;
+    const before = link.dropped;
+    link.send(message);
+    if (link.dropped > before && link.isUp) this.#sayDropped();
+  }
+
+  /** Whether a dialler is a member that may send to this node. */
+  admit({ headers, remote }: Incoming): Admission {
+    const { self, log } = this.#parts;
+    const hello = decodeHello(headers);
+    const ring = this.#ring;
+    const refusal =
+      refusalOfHello(hello, { ring, self }) ?? (hello && this.#incoming.refusalOf(hello));
+    if (refusal !== undefined) {
+      log.warn("peer.refused", { remote, node: hello?.node, why: refusal.message });
+      return { kind: "refused", ...refusal };
+    }
+    const admitted = hello as Hello;
+    this.#compareClocks(admitted.node, admitted.clock);
+    return {
+      kind: "admitted",
+      headers: this.#hello(admitted.node, admitted.lane),
+      attach: (socket) => {
+        this.#incoming.add(admitted, socket);
+        for (const lane of lanes) this.#peers.get(admitted.node)?.links[lane].hurry();
+        return {
+          onMessage: (bytes) => {
+            const why = this.#receive(admitted.node, bytes);
+            if (why === undefined) return;
+            log.error("peer.frame-invalid", { node: admitted.node, why });
+            socket.close(1002, why.slice(0, 120));
+          },
+          onClose: () => this.#incoming.delete(admitted, socket),
+        };
+      },
+    };
+  }
+
+  flush(): void {
+    for (const { links } of this.#peers.values()) for (const lane of lanes) links[lane].flush();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const [id, peer] of this.#peers) this.#hangUp(id, peer);
+    this.#incoming.close();
+  }
+
+  /** Why the frame is none of ours; undefined when all of it was delivered. */
+  #receive(from: NodeId, bytes: Uint8Array): string | undefined {
+    const frame = decodeFrame(bytes);
+    if (frame.kind === "invalid") return `at byte ${frame.at}: ${frame.why}`;
+    if (frame.clusterTag !== this.#mark().clusterTag) return "a frame of another cluster";
+    for (const message of frame.messages) {
+      if (this.#isClosed) return undefined;
+      switch (message.kind) {
+        case "request":
+        case "result":
+        case "watch-ring":
+        case "ring-news":
+        case "go-away":
+          return `${message.kind} is a message of clients`;
+        default:
+          this.#parts.deliver(from, message);
+      }
+    }
+    return undefined;
+  }
+
+  #dial(id: NodeId, address: string): void {
+    const { turn, keepAlive, log } = this.#parts;
+    const link = (lane: Lane): LaneLink =>
+      new LaneLink({
+        address,
+        turn,
+        keepAlive,
+        bytesMax: bytesMaxOf[lane],
+        headers: () => this.#hello(id, lane),
+        newFrame: () => new FrameWriter(() => this.#mark()),
+        onUp: (headers) => {
+          const hello = decodeHello(headers);
+          if (hello !== undefined) this.#compareClocks(id, hello.clock);
+          this.#judgeLink(id);
+        },
+        onDown: (why, code) => {
+          if (code !== undefined) log.warn("peer.refuses-us", { node: id, code, why });
+          this.#judgeLink(id);
+        },
+      });
+    const links = { control: link("control"), data: link("data"), bulk: link("bulk") };
+    this.#peers.set(id, { address, links, isUp: undefined });
+  }
+
+  #judgeLink(id: NodeId): void {
+    const peer = this.#peers.get(id);
+    if (peer === undefined || this.#isClosed) return;
+    const up = lanes.filter((lane) => peer.links[lane].isUp).length;
+    const isUp = up === lanes.length;
+    // While the first lanes of a link come up, there is nothing to say yet.
+    if (isUp === peer.isUp || (!isUp && peer.isUp === undefined && up > 0)) return;
+    peer.isUp = isUp;
+    this.#parts.linkChanged(id, isUp);
+  }
+
+  #hangUp(id: NodeId, { links, isUp }: Peer): void {
+    this.#peers.delete(id);
+    for (const lane of lanes) links[lane].close();
+    if (isUp === true && !this.#isClosed) this.#parts.linkChanged(id, false);
+  }
+
+  #hello(to: NodeId, lane: Lane) {
+    const { self, started, now } = this.#parts;
+    const { clusterId, epoch } = this.#ring;
+    const clock = Math.floor(now());
+    return encodeHello({ clusterId, node: self, to, started, epoch, lane, clock });
+  }
+
+  #mark() {
+    const { clusterId, epoch } = this.#ring;
+    return { clusterTag: Number.parseInt(clusterId.slice(0, 8), 16), epoch };
+  }
+
+  /** A member is not refused for its clock: no version depends on it, only `lww` and expiry do. */
+  #compareClocks(node: NodeId, theirs: number): void {
+    const skewMs = Math.round(theirs - this.#parts.now());
+    if (Math.abs(skewMs) > skewMsMax) this.#parts.log.error("peer.clock-skew", { node, skewMs });
+  }
+}

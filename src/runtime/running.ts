@@ -1,0 +1,207 @@
+/**
+ * A node at work: the core, its store, its connections and the loop between them, put together and
+ * taken apart. Closing lets clients go elsewhere first, answers what is under way, and leaves
+ * everything that was acknowledged on the disk.
+ */
+import { randomBytes } from "node:crypto";
+import type { Engine } from "../../native-free-engine/index.ts";
+import type { Client, ConnectOptions } from "../client/api.ts";
+import type { NodeId, Partition } from "../core/ids.ts";
+import { Node } from "../core/node.ts";
+import { seededRandom } from "../core/random.ts";
+import type { RingState } from "../core/ring/ring-state.ts";
+import { ClusterError } from "../errors.ts";
+import { Store } from "../store/store.ts";
+import { clientLimits } from "./client-link.ts";
+import { Clients } from "./clients.ts";
+import type { Settings } from "./config.ts";
+import { contextsOf } from "./contexts.ts";
+import type { Door } from "./door.ts";
+import { Driver } from "./driver.ts";
+import { KeepAlive } from "./keep-alive.ts";
+import type { Listener } from "./listener.ts";
+import type { Log } from "./log.ts";
+import type { Membership } from "./membership.ts";
+import { Turn } from "./outbox.ts";
+import { Peers } from "./peers.ts";
+import { type NodeClock, newActor } from "./time.ts";
+import { Welcome } from "./welcome.ts";
+
+export interface RunningNode extends AsyncDisposable {
+  /** HOST:PORT under which clients and other nodes reach it. */
+  readonly address: string;
+  readonly id: NodeId;
+  readonly clusterId: string;
+  /** Resolves if the node had to stop by itself, because its disk failed; it is closed then. */
+  readonly died: Promise<ClusterError>;
+  /** A client of the cluster, connected through this node. The caller closes it. */
+  client(options?: ConnectOptions): Promise<Client>;
+  /** Idempotent. Resolves once nothing is open any more. */
+  close(): Promise<void>;
+}
+
+export interface RunningParts {
+  readonly engine: Engine;
+  readonly listener: Listener;
+  readonly door: Door;
+  readonly membership: Membership;
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly clock: NodeClock;
+}
+
+/** Requests under way at a close are waited for at most so long. */
+const drainMsMax = 5_000;
+
+export class Running implements RunningNode {
+  readonly address: string;
+  readonly id: NodeId;
+  readonly clusterId: string;
+  readonly died: Promise<ClusterError>;
+  readonly #parts: RunningParts;
+  readonly #turn = new Turn();
+  readonly #keepAlive = new KeepAlive();
+  readonly #store: Store;
+  readonly #peers: Peers;
+  readonly #clients: Clients;
+  readonly #driver: Driver;
+  #held: ReadonlySet<Partition>;
+  #closing: Promise<void> | undefined;
+
+  static async start(parts: RunningParts): Promise<Running> {
+    let die = (_error: ClusterError): void => undefined;
+    const died = new Promise<ClusterError>((resolve) => {
+      die = resolve;
+    });
+    const { engine, membership, log } = parts;
+    const store = await Store.open({
+      engine,
+      newActor,
+      partitions: membership.ring.owners.length,
+      onFatal: (error) => {
+        const why = textOf(error);
+        log.error("node.died", { why });
+        void running.close().then(() => die(new ClusterError("LOG_FAILED", why, { cause: error })));
+      },
+      onDamage: (partition, error) => {
+        log.error("node.damage", { partition, why: textOf(error) });
+        if (partition !== undefined) store.regained(partition);
+      },
+    });
+    const running = new Running(parts, { store, died });
+    running.#serve();
+    return running;
+  }
+
+  private constructor(
+    parts: RunningParts,
+    { store, died }: { readonly store: Store; readonly died: Promise<ClusterError> },
+  ) {
+    const { membership, settings, log, clock } = parts;
+    const { identity, ring } = membership;
+    const majority = Math.floor(ring.n / 2) + 1;
+    this.address = identity.address;
+    this.id = identity.id;
+    this.clusterId = identity.clusterId;
+    this.died = died;
+    this.#parts = parts;
+    this.#store = store;
+    this.#held = heldBy(ring, identity.id);
+    const shared = { ring, turn: this.#turn, keepAlive: this.#keepAlive, log };
+    const now = (): number => clock.now();
+    const welcome = new Welcome({
+      contextKeys: identity.contextKeys,
+      now,
+      request: (command, answer) => this.#clients.request(command, answer),
+    });
+    this.#clients = new Clients({
+      ...shared,
+      contexts: contextsOf(identity.clusterId, identity.contextKeys),
+      limits: clientLimits,
+      submit: (id, command) => this.#driver.request(id, command),
+      answerOwn: (command, answer) => welcome.answer(command, answer),
+    });
+    this.#peers = new Peers({
+      ...shared,
+      self: identity.id,
+      started: identity.started,
+      now,
+      deliver: (from, message) => this.#driver.message(from, message),
+      linkChanged: (peer, up) => this.#driver.link(peer, up),
+    });
+    const { r = majority, w = majority } = settings;
+    const random = seededRandom(randomBytes(4).readUInt32LE());
+    const { id: self, started } = identity;
+    this.#driver = new Driver({
+      self,
+      core: new Node({ self, started, ring, random, r, w }),
+      clock,
+      log,
+      store,
+      send: (to, message) => this.#peers.send(to, message),
+      reply: (id, result) => this.#clients.reply(id, result),
+      ringChanged: (state) => this.#ringChanged(state),
+      downChanged: (nodes) => this.#clients.setDown(nodes),
+    });
+  }
+
+  async client(options?: ConnectOptions): Promise<Client> {
+    const { connect } = await import("../client/client.ts");
+    return connect(this.address, options);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#shutDown();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #serve(): void {
+    const { door, log } = this.#parts;
+    this.#driver.start();
+    door.open((incoming) =>
+      incoming.protocol === "peer" ? this.#peers.admit(incoming) : this.#clients.admit(incoming),
+    );
+    log.info("node.serving", { id: this.id, address: this.address, clusterId: this.clusterId });
+  }
+
+  #ringChanged(state: RingState): void {
+    // What this node did not hold until now was written to without it.
+    for (const partition of heldBy(state, this.id)) {
+      if (!this.#held.has(partition)) this.#store.regained(partition);
+    }
+    this.#held = heldBy(state, this.id);
+    this.#peers.setRing(state);
+    this.#clients.setRing(state);
+  }
+
+  async #shutDown(): Promise<void> {
+    const { door, listener, engine, log } = this.#parts;
+    door.shut();
+    listener.stopAccepting();
+    await this.#clients.drain(drainMsMax);
+    this.#driver.stop();
+    this.#clients.close();
+    this.#peers.close();
+    this.#keepAlive.stop();
+    await this.#store.close();
+    await engine.close();
+    await listener.close();
+    log.info("node.closed", { id: this.id });
+  }
+}
+
+/** The partitions that a node owns, or will own. */
+function heldBy({ owners, moves }: RingState, node: NodeId): ReadonlySet<Partition> {
+  const held = new Set<Partition>();
+  for (const [partition, nodes] of owners.entries()) if (nodes.includes(node)) held.add(partition);
+  for (const { partition, to } of moves) if (to.includes(node)) held.add(partition);
+  return held;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
