@@ -1,7 +1,9 @@
 /**
  * How kvctl ends: the exit codes, one error for everything that is wrong with what was asked, and
- * the way from any error to its code. The engine's errors bring their exit code in its registry.
+ * the way from any error to its code. Errors of the engine and of the cluster have their exit codes
+ * in registries of their own; kvctl's own codes are here.
  */
+import { advice } from "./advice.ts";
 
 export const exits = {
   ok: 0,
@@ -25,6 +27,17 @@ export interface CommandErrorOptions {
   readonly cause?: unknown;
 }
 
+/** Codes that only kvctl itself gives. */
+export const commandCodes = {
+  USAGE: { exit: 2, applied: "no", meaning: "an unknown command or option, or one used wrongly" },
+  FILE: { exit: 2, applied: "no", meaning: "a file to read that cannot be read" },
+  NOT_FOUND: { exit: 3, applied: "no", meaning: "no value under that key" },
+  BAD_LINE: { exit: 2, applied: "no", meaning: "a line to import that is no entry" },
+  NOT_TEXT: { exit: 2, applied: "no", meaning: "bytes that do not fit in a line of text" },
+  NOT_RESOLVED: { exit: 4, applied: "no", meaning: "values that are not of the resolver's form" },
+  DEMO_DATA: { exit: 2, applied: "no", meaning: "the demo's records are not installed" },
+} as const;
+
 /** A command that cannot be done, with a stable code. */
 export class CommandError extends Error {
   override readonly name = "CommandError";
@@ -35,9 +48,13 @@ export class CommandError extends Error {
   constructor(code: string, message: string, options: CommandErrorOptions = {}) {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.code = code;
-    this.exit = options.exit ?? exits.usage;
+    this.exit = options.exit ?? (isCommandCode(code) ? commandCodes[code].exit : exits.usage);
     this.hint = options.hint;
   }
+}
+
+function isCommandCode(code: string): code is keyof typeof commandCodes {
+  return Object.hasOwn(commandCodes, code);
 }
 
 export function usage(message: string, hint?: string): CommandError {
@@ -50,28 +67,13 @@ export interface Failure {
   readonly code: string;
   readonly message: string;
   readonly hint: string | undefined;
-  /** Whether what failed took effect; only the engine's errors know. */
+  /** Whether what failed took effect, where the error knows. */
   readonly applied: string | undefined;
   readonly file: string | undefined;
   readonly offset: number | undefined;
 }
 
-/** Advice for those codes of the engine that a person at a terminal can act on. */
-const hints: Readonly<Record<string, string>> = {
-  CORRUPTION: "kvctl verify lists all damage, kvctl salvage keeps what can still be read",
-  DATABASE_MISSING: "check the path; kvctl put and kvctl import make a database",
-  DISK_FULL: "free some space; reads still work",
-  FORMAT_TOO_NEW: "use the version of kvctl that wrote it, or a newer one",
-  LOCKED: "stop that process first; get, scan, export, stats and verify work beside it",
-  LOG_FAILED: "the disk refused a write; look at it before trying again",
-  CONFLICT: "--siblings shows all values, --resolve lww|union|counter makes one of them",
-  NO_ENDPOINT: "check the address; kvctl serve starts a node",
-  QUORUM_UNAVAILABLE: "kvctl status shows which nodes are away; --w 1 needs one replica only",
-  TOO_MANY_SIBLINGS: "kvctl get KEY --siblings shows them; write over them without --blind",
-  WRITE_TIMEOUT: "read the key before you write again",
-};
-
-/** `exitByCode` is the engine's registry, once the engine is loaded. */
+/** `exitByCode` is the registry of the engine or of the cluster, whichever knows the error. */
 export function describeFailure(
   error: unknown,
   exitByCode: Readonly<Record<string, { readonly exit: number }>>,
@@ -88,7 +90,7 @@ export function describeFailure(
     exit: exitByCode[code]?.exit ?? exits.failure,
     code,
     message: thrown?.message ?? String(error),
-    hint: hints[code],
+    hint: advice[code],
     applied: typeof applied === "string" ? applied : undefined,
     file: place?.file,
     offset: place?.offset,

@@ -48,17 +48,40 @@ export async function withDatabase<T>(
   return result;
 }
 
-export function databaseOf({ db }: Invocation): string {
+export function databaseOf({ db, endpoints }: Invocation): string {
   if (db !== undefined && db !== "") return db;
+  if (endpoints !== undefined && endpoints !== "") {
+    throw usage(
+      "this command works on a database directory, not on a cluster",
+      "name the directory with --db DIR",
+    );
+  }
   throw usage(
     "which database?",
     "name its directory with --db DIR (KVCTL_DB), or nodes with -e HOST:PORT (KVCTL_ENDPOINTS)",
   );
 }
 
+/** Options of the verbs that mean something on one kind of place only. */
+const ofClusters = [
+  ...["bucket", "r", "w", "strict", "timeout", "context", "blind", "siblings", "resolve"],
+];
+const ofDirectories = ["sync", "gte", "lt", "reverse"];
+
 /** Whether the verb is meant for a cluster; naming both kinds of place is a mistake. */
-export function isForCluster({ db, endpoints }: Invocation): boolean {
-  if (endpoints === undefined || endpoints === "") return false;
-  if (db === undefined || db === "") return true;
-  throw usage("--db and --endpoints exclude each other", "name a directory or nodes, not both");
+export function isForCluster({ db, endpoints, options }: Invocation): boolean {
+  const hasDirectory = db !== undefined && db !== "";
+  const hasNodes = endpoints !== undefined && endpoints !== "";
+  if (hasDirectory && hasNodes) {
+    throw usage("--db and -e exclude each other", "name a directory or nodes, not both");
+  }
+  const foreign = hasNodes ? ofDirectories : hasDirectory ? ofClusters : [];
+  const misplaced = foreign.find((name) => options[name] !== undefined);
+  if (misplaced !== undefined) {
+    const why = hasNodes
+      ? "is for a directory (--db): a cluster has no order of keys, and syncs each write"
+      : "is for a cluster (-e HOST:PORT)";
+    throw usage(`--${misplaced} ${why}`);
+  }
+  return hasNodes;
 }

@@ -5,11 +5,12 @@
  * to stderr; an interrupt ends with 130.
  */
 import { Command, CommanderError, Option } from "commander";
-import { type CommandSpec, commands } from "./commands.ts";
+import { commands } from "./commands.ts";
 import { describeFailure, exits, usage } from "./exit.ts";
 import { readText } from "./files.ts";
 import type { Invocation, Run } from "./invocation.ts";
 import { createOutput, type Output } from "./output.ts";
+import type { CommandSpec } from "./specs/spec.ts";
 
 async function main(argv: readonly string[]): Promise<void> {
   // Before commander has looked at the options: it may have to print what is wrong with them.
@@ -59,9 +60,18 @@ function addCommand(program: Command, spec: CommandSpec, output: Output): void {
     `\nExamples:\n${spec.examples.map((line) => `  ${line}\n`).join("")}`,
   );
   command.action(async () => {
-    const { db, endpoints, ...options } = command.optsWithGlobals();
-    await finish(spec, { db, endpoints, options, args: command.args, output });
+    const { db: _, endpoints: __, ...options } = command.optsWithGlobals();
+    await finish(spec, { ...placeOf(program), options, args: command.args, output });
   });
+}
+
+/** What a flag names replaces what the environment names, also of the other kind. */
+function placeOf(program: Command): Pick<Request, "db" | "endpoints"> {
+  const { db, endpoints } = program.opts();
+  const [ofDb, ofEndpoints] = ["db", "endpoints"].map((name) => program.getOptionValueSource(name));
+  if (ofDb === "cli" && ofEndpoints === "env") return { db, endpoints: undefined };
+  if (ofDb === "env" && ofEndpoints === "cli") return { db: undefined, endpoints };
+  return { db, endpoints };
 }
 
 interface Request {
@@ -144,13 +154,15 @@ async function printVersion(output: Output): Promise<void> {
 
 const exitCodesText = `
 Exit codes: 0 ok, 1 damage or failure, 2 usage, 3 not found, 4 conflict, 5 unreachable,
-6 too few replicas or overload, 7 timeout, 9 degraded or done in part, 130 interrupted.
-Data goes to stdout, messages to stderr.
+6 too few replicas or overload, 7 timeout, 8 not allowed, 9 degraded or done in part,
+130 interrupted. kvctl explain CODE says more. Data goes to stdout, messages to stderr.
 
 Examples:
   kvctl --db data put greeting hello
   kvctl --db data get greeting
   kvctl --db data import cities.ndjson
+  kvctl serve --data n1
+  kvctl -e localhost:7400 put greeting hello
 `;
 
 void main(process.argv.slice(2));

@@ -12,12 +12,26 @@ const unitMs: Readonly<Record<string, number>> = {
 
 /** "90s", "1.5h", "7d" as whole milliseconds. A number alone would not say of what. */
 export function parseDuration(text: string): number {
-  const found = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(text.trim());
-  const ms = found === null ? Number.NaN : Math.round(Number(found[1]) * unitMs[found[2]!]!);
-  if (ms > 0 && Number.isSafeInteger(ms)) return ms;
+  const ms = millisecondsIn(text);
+  if (ms !== undefined) return ms;
   throw new CommandError("TTL_INVALID", `not a time to live: ${JSON.stringify(text)}`, {
     hint: "give a number above 0 and a unit: 500ms, 30s, 5m, 1h, 7d or 2w",
   });
+}
+
+/** The same for how long to wait. */
+export function parseTimeout(text: string): number {
+  const ms = millisecondsIn(text);
+  if (ms !== undefined) return ms;
+  throw new CommandError("DEADLINE_INVALID", `not a time to wait: ${JSON.stringify(text)}`, {
+    hint: "give a number above 0 and a unit: 500ms, 5s or 1m",
+  });
+}
+
+function millisecondsIn(text: string): number | undefined {
+  const found = /^(\d+(?:\.\d+)?)(ms|s|m|h|d|w)$/.exec(text.trim());
+  const ms = found === null ? Number.NaN : Math.round(Number(found[1]) * unitMs[found[2]!]!);
+  return ms > 0 && Number.isSafeInteger(ms) ? ms : undefined;
 }
 
 /** "171,075" */
@@ -57,21 +71,4 @@ export function rate(amount: number, ms: number): string {
   const perSecond = ms <= 0 ? 0 : (amount / ms) * 1000;
   const step = perSecond < 1000 ? 1 : 10 ** (Math.floor(Math.log10(perSecond)) - 2);
   return `${count(Math.round(perSecond / step) * step)}/s`;
-}
-
-/** Columns of text, numbers to the right; the first row is the heading. */
-export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => (row[column] ?? "").length)),
-  );
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => {
-        const width = widths[column] ?? 0;
-        return column === 0 ? cell.padEnd(width) : cell.padStart(width);
-      })
-      .join("  ")
-      .trimEnd(),
-  );
-  return `${lines.join("\n")}\n`;
 }

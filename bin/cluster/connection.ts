@@ -1,18 +1,22 @@
 /** How a command reaches the cluster it was told of, and the options that all verbs share. */
-import { connect } from "../../src/client/client.ts";
 import type { Bucket, Client } from "../../src/client/api.ts";
+import { connect } from "../../src/client/client.ts";
 import { Context } from "../../src/client/context.ts";
-import { usage } from "../exit.ts";
+import { CommandError, usage } from "../exit.ts";
 import type { Invocation } from "../invocation.ts";
-import { parseDuration } from "../units.ts";
+import { parseTimeout } from "../units.ts";
 
 export async function withClient<T>(
   invocation: Invocation,
   use: (client: Client) => Promise<T>,
 ): Promise<T> {
-  const { endpoints } = invocation;
+  const { db, endpoints } = invocation;
   if (endpoints === undefined || endpoints === "") {
-    throw usage("which cluster?", "name some of its nodes with -e HOST:PORT,… (KVCTL_ENDPOINTS)");
+    const isMisplaced = db !== undefined && db !== "";
+    throw usage(
+      isMisplaced ? "this command works on a cluster, not on a directory" : "which cluster?",
+      "name some of its nodes with -e HOST:PORT,… (KVCTL_ENDPOINTS)",
+    );
   }
   const client = await connect(endpoints, { timeoutMs: timeoutOf(invocation) });
   try {
@@ -30,14 +34,14 @@ export function bucketOf(client: Client, { options }: Invocation): Bucket {
 
 export function timeoutOf({ options }: Invocation): number | undefined {
   const text = options["timeout"];
-  return typeof text === "string" ? parseDuration(text) : undefined;
+  return typeof text === "string" ? parseTimeout(text) : undefined;
 }
 
 /** What --r, --w, --strict and --context say. */
 export function quorumOf({ options }: Invocation) {
   return {
-    r: wholeOf(options["r"], "--r"),
-    w: wholeOf(options["w"], "--w"),
+    r: replicasOf(options["r"], "--r"),
+    w: replicasOf(options["w"], "--w"),
     strict: options["strict"] === true,
   };
 }
@@ -47,9 +51,13 @@ export function contextOf({ options }: Invocation): Context | undefined {
   return typeof text === "string" ? Context.parse(text) : undefined;
 }
 
-function wholeOf(text: unknown, name: string): number | undefined {
+/** The cluster knows n, so it says whether the number is too high. */
+function replicasOf(text: unknown, name: string): number | undefined {
   if (text === undefined) return undefined;
-  const number = Number(text);
-  if (Number.isInteger(number)) return number;
-  throw usage(`${name} is a whole number, got ${String(text)}`);
+  const number = /^\d+$/.test(String(text)) ? Number(text) : 0;
+  if (number > 0) return number;
+  throw new CommandError(
+    "QUORUM_INVALID",
+    `${name} is a whole number from 1 to n, got ${JSON.stringify(text)}`,
+  );
 }

@@ -1,26 +1,27 @@
 /** get, put and del on a cluster. A value is written over what is there unless --blind says not. */
 import type { Found, Stored } from "../../src/client/api.ts";
 import { valueBytesMax } from "../../src/core/limits.ts";
+import { advice } from "../advice.ts";
+import { keyOf, readValue } from "../arguments.ts";
 import { type Encoding, encodingOf, show } from "../bytes.ts";
-import { keyOf, readValue } from "../commands/entries.ts";
 import { entryObject } from "../entry-lines.ts";
 import { CommandError, exits, usage } from "../exit.ts";
 import type { Invocation } from "../invocation.ts";
 import type { Output } from "../output.ts";
 import { parseDuration, plural } from "../units.ts";
 import { bucketOf, contextOf, quorumOf, withClient } from "./connection.ts";
-import { resolved } from "./resolve.ts";
+import { resolved, resolverNamed } from "./resolve.ts";
 import { siblingTable } from "./siblings.ts";
 
 export async function get(invocation: Invocation): Promise<number> {
   const { options } = invocation;
   const key = keyOf(invocation);
   const { r, strict } = quorumOf(invocation);
+  const resolver = resolverNamed(options["resolve"]);
   const found = await withClient(invocation, (client) =>
     bucketOf(client, invocation).get(key, { r, strict }),
   );
-  const resolver = options["resolve"];
-  const shown = typeof resolver === "string" ? await resolved(found, resolver) : found;
+  const shown = resolver === undefined ? found : await resolved(found, resolver);
   return print(invocation, key, shown);
 }
 
@@ -62,34 +63,34 @@ async function print(invocation: Invocation, key: Uint8Array, found: Found): Pro
   const { values } = found;
   const all = options["siblings"] === true;
   if (found.degraded === true) {
-    output.note("degraded: too few replicas with all their data answered, so a value may be missing");
-  }
-  if (output.json) {
-    await output.result(jsonOf(key, found, encoding), "");
-    if (values.length === 0) return exits.missing;
-    return values.length > 1 && !all ? exits.conflict : exits.ok;
+    output.note(
+      "degraded: too few replicas with all their data answered, so a value may be missing",
+    );
   }
   const [only] = values;
-  if (only === undefined) {
-    throw new CommandError("NOT_FOUND", `not found: ${show(key)}`, { exit: exits.missing });
+  if (only === undefined) throw new CommandError("NOT_FOUND", `not found: ${show(key)}`);
+  if (output.json) {
+    await output.result(jsonOf(key, found, encoding), "");
+    return values.length > 1 && !all ? exits.conflict : exits.ok;
   }
   if (values.length > 1 && (all || output.isTerminal)) {
     await output.write(siblingTable(found, output.isTerminal));
   }
   if (values.length > 1) {
     if (all) return exits.ok;
-    throw new CommandError(
-      "CONFLICT",
-      `${plural(values.length, "sibling")} for ${show(key)}, written without knowledge of each other`,
-      {
-        exit: exits.conflict,
-        hint: "--siblings prints them, --resolve lww|union|counter makes one of them",
-      },
-    );
+    throw conflict(key, values.length);
   }
   await output.write(only);
   if (output.isTerminal) await output.write("\n");
   return exits.ok;
+}
+
+function conflict(key: Uint8Array, siblings: number): CommandError {
+  const what = `${plural(siblings, "sibling")} for ${show(key)}`;
+  return new CommandError("CONFLICT", `${what}, written without knowledge of each other`, {
+    exit: exits.conflict,
+    hint: advice["CONFLICT"] ?? "",
+  });
 }
 
 function jsonOf(key: Uint8Array, found: Found, encoding: Encoding): unknown {
@@ -104,8 +105,9 @@ function jsonOf(key: Uint8Array, found: Found, encoding: Encoding): unknown {
 
 type Plain = Readonly<Record<string, unknown>>;
 
+/** A script is told nothing but the exit code, unless it asks for JSON. */
 async function sayStored(output: Output, what: object, stored: Stored): Promise<void> {
   const { acks, context } = stored;
   await output.result({ ...what, acks, context }, "");
-  if (!output.json && output.isTerminal) output.note(`OK  ${plural(acks, "acknowledgement")}`);
+  if (!output.json && output.isTerminal) output.note(`OK  acks=${acks}  context=${context}`);
 }

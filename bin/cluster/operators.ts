@@ -1,15 +1,13 @@
 /** What operators ask: status, ring, locate, hints, repair, versions. Each also as JSON. */
-import type { DescribedVersions } from "../../src/core/admin/describe.ts";
-import type { NodeStatus, Status } from "../../src/core/admin/status.ts";
-import type { RingState } from "../../src/core/ring/ring-state.ts";
+import type { DescribedVersions, NodeStatus, RingState, Status } from "../../src/index.ts";
+import { keyOf } from "../arguments.ts";
 import { show } from "../bytes.ts";
-import { keyOf } from "../commands/entries.ts";
 import { exits } from "../exit.ts";
 import type { Invocation } from "../invocation.ts";
+import { table } from "../table.ts";
 import { count, plural } from "../units.ts";
 import { timeoutOf, withClient } from "./connection.ts";
 import { ringPicture } from "./ring-picture.ts";
-import { table } from "./siblings.ts";
 
 /** A repair compares all data, so it may take long. */
 const repairMsMax = 60_000;
@@ -45,7 +43,9 @@ export function statusText(found: Status): string {
     count(node.hints),
   ]);
   const heads = ["id", "address", "state", "dc", "rack", "weight", "owns", "hints for it"];
-  return `${head}${table(heads, rows)}${concerns(found).map((line) => `${line}\n`).join("")}`;
+  return `${head}${table(heads, rows)}${concerns(found)
+    .map((line) => `${line}\n`)
+    .join("")}`;
 }
 
 function stateOf({ live, state }: NodeStatus): string {

@@ -1,5 +1,5 @@
 /** The ring as a picture in characters: each place on the circle shows its first owner. */
-import type { RingState } from "../../src/core/ring/ring-state.ts";
+import type { RingState } from "../../src/index.ts";
 
 const rows = 11;
 const columns = 31;

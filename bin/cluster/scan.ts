@@ -1,9 +1,12 @@
-/** scan and export of a cluster: every key once, in the order of the ring. */
+/**
+ * scan and export of a cluster: every key once, partition after partition in the order of the ring,
+ * which says nothing about the order of keys. Not a snapshot: what is written meanwhile may show.
+ */
 import type { Found } from "../../src/client/api.ts";
+import { formatOf, limitOf } from "../arguments.ts";
 import { decodeArgument, encode, encodingOf, show } from "../bytes.ts";
-import { formatOf, limitOf } from "../commands/scan.ts";
 import { formatEntry } from "../entry-lines.ts";
-import { CommandError, exits, usage } from "../exit.ts";
+import { CommandError, exits } from "../exit.ts";
 import type { Invocation } from "../invocation.ts";
 import { createProgress } from "../progress.ts";
 import { plural, rate } from "../units.ts";
@@ -59,13 +62,10 @@ async function printAll(
   format: (key: Uint8Array, found: Found) => string,
 ): Promise<void> {
   const { options, output } = invocation;
-  for (const name of ["gte", "lt", "reverse"]) {
-    if (options[name] === undefined) continue;
-    throw usage(`--${name} needs the order of keys, and a cluster keeps none; use --prefix`);
-  }
   const encoding = encodingOf(options);
   const given = options["prefix"];
-  const prefix = typeof given === "string" ? decodeArgument(given, encoding, "--prefix") : undefined;
+  const prefix =
+    typeof given === "string" ? decodeArgument(given, encoding, "--prefix") : undefined;
   const limit = limitOf(options["limit"]);
   await withClient(invocation, async (client) => {
     let text = "";

@@ -1,6 +1,6 @@
 /** trace: one get or put, and where its time went, as the coordinator saw it. */
 import { valueBytesMax } from "../../src/core/limits.ts";
-import { keyOf, readValue } from "../commands/entries.ts";
+import { keyOf, readValue } from "../arguments.ts";
 import { exits, usage } from "../exit.ts";
 import type { Invocation } from "../invocation.ts";
 import { bucketOf, quorumOf, withClient } from "./connection.ts";

@@ -12,25 +12,26 @@ interface Put {
   readonly value: string | Uint8Array;
 }
 
+interface WriterOptions {
+  readonly isBlind: boolean;
+  readonly r: number | undefined;
+  readonly w: number | undefined;
+  readonly strict: boolean;
+}
+
 export class ClusterWriter {
   readonly #bucket: Bucket;
   readonly #done: { imported: number };
-  readonly #isBlind: boolean;
-  readonly #w: number | undefined;
+  readonly #options: WriterOptions;
   readonly #flying = new Map<string, Promise<void>>();
   #inFlight = 0;
   #roomMade: (() => void) | undefined;
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(
-    bucket: Bucket,
-    done: { imported: number },
-    options: { readonly isBlind: boolean; readonly w: number | undefined },
-  ) {
+  constructor(bucket: Bucket, done: { imported: number }, options: WriterOptions) {
     this.#bucket = bucket;
     this.#done = done;
-    this.#isBlind = options.isBlind;
-    this.#w = options.w;
+    this.#options = options;
   }
 
   /** True when the caller is to wait for `settled` before it adds more. */
@@ -38,14 +39,16 @@ export class ClusterWriter {
     const name = nameOfBytes(put.key);
     const before = this.#flying.get(name);
     this.#inFlight += 1;
-    const written = (before ?? Promise.resolve()).then(() => this.#write(put)).then(
-      () => {
-        this.#done.imported += 1;
-      },
-      (error: unknown) => {
-        this.#failure ??= { error };
-      },
-    );
+    const written = (before ?? Promise.resolve())
+      .then(() => this.#write(put))
+      .then(
+        () => {
+          this.#done.imported += 1;
+        },
+        (error: unknown) => {
+          this.#failure ??= { error };
+        },
+      );
     const settled = written.then(() => {
       if (this.#flying.get(name) === settled) this.#flying.delete(name);
       this.#inFlight -= 1;
@@ -72,7 +75,8 @@ export class ClusterWriter {
 
   async #write({ key, value }: Put): Promise<void> {
     if (this.#failure !== undefined) return;
-    const context = this.#isBlind ? undefined : (await this.#bucket.get(key)).context;
-    await this.#bucket.put(key, value, { context, w: this.#w });
+    const { isBlind, r, w, strict } = this.#options;
+    const context = isBlind ? undefined : (await this.#bucket.get(key, { r, strict })).context;
+    await this.#bucket.put(key, value, { context, w, strict });
   }
 }

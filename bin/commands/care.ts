@@ -2,7 +2,8 @@
 import type { EngineStats, SalvageReport, VerifyReport } from "../../native-free-engine/index.ts";
 import { exits } from "../exit.ts";
 import { databaseOf, type Invocation, withDatabase } from "../invocation.ts";
-import { count, plural, size, table } from "../units.ts";
+import { table } from "../table.ts";
+import { count, plural, size } from "../units.ts";
 import { rangeOf } from "./scan.ts";
 
 export async function stats(invocation: Invocation): Promise<number> {
@@ -85,7 +86,7 @@ function statsText(stats: EngineStats): string {
     ([name]) => name !== "dropped at opening" || recovery.droppedBytes > 0,
   );
   const heading = ["level", "tables", "bytes", "entries", "tombstones"];
-  const levelText = rows.length === 0 ? "no tables yet\n" : table([heading, ...rows]);
+  const levelText = rows.length === 0 ? "no tables yet\n" : table(heading, rows);
   return `${levelText}\n${shown.map(([name, fact]) => `${name.padEnd(20)}${fact}\n`).join("")}`;
 }
 

@@ -1,10 +1,10 @@
 /** dump: what stands in one file of a database, without opening the database. */
 import { join } from "node:path";
+import { limitOf } from "../arguments.ts";
 import { CommandError, exits } from "../exit.ts";
 import { exists } from "../files.ts";
 import type { Invocation } from "../invocation.ts";
 import { outline } from "../outline.ts";
-import { limitOf } from "./scan.ts";
 
 /** Exits 1 where something is damaged, as `verify` does. */
 export async function dump(invocation: Invocation): Promise<number> {

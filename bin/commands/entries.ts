@@ -1,8 +1,8 @@
 /** get, put and del: one entry at a time. */
-import { decodeArgument, encodingOf, show } from "../bytes.ts";
+import { keyOf, readValue } from "../arguments.ts";
+import { encodingOf, show } from "../bytes.ts";
 import { entryObject } from "../entry-lines.ts";
-import { CommandError, exits, usage } from "../exit.ts";
-import { readAll } from "../files.ts";
+import { CommandError, exits } from "../exit.ts";
 import { type Invocation, isForCluster, withDatabase } from "../invocation.ts";
 import { parseDuration } from "../units.ts";
 
@@ -13,7 +13,7 @@ export async function get(invocation: Invocation): Promise<number> {
   const key = keyOf(invocation);
   const value = await withDatabase(invocation, "read", (engine) => engine.get(key));
   if (value === undefined) {
-    throw new CommandError("NOT_FOUND", `not found: ${show(key)}`, { exit: exits.missing });
+    throw new CommandError("NOT_FOUND", `not found: ${show(key)}`);
   }
   if (output.json) {
     await output.result(entryObject(key, value, encoding), "");
@@ -47,31 +47,7 @@ export async function del(invocation: Invocation): Promise<number> {
   return exits.ok;
 }
 
-export function keyOf({ args, options }: Invocation): Uint8Array {
-  return decodeArgument(args[0] ?? "", encodingOf(options), "key");
-}
-
-/** From the argument, or raw from a file or standard input. */
 async function valueFrom(invocation: Invocation): Promise<Uint8Array> {
   const { valueBytesMax } = await import("../../native-free-engine/index.ts");
   return readValue(invocation, valueBytesMax);
-}
-
-export async function readValue(
-  { args, options }: Invocation,
-  valueBytesMax: number,
-): Promise<Uint8Array> {
-  const argument = args[1];
-  const file = options["file"];
-  if (typeof file === "string") {
-    if (argument !== undefined) throw usage("give either VALUE or --file, not both");
-    return readAll(file, valueBytesMax);
-  }
-  if (argument !== undefined && argument !== "-") {
-    return decodeArgument(argument, encodingOf(options), "value");
-  }
-  if (argument === undefined && process.stdin.isTTY) {
-    throw usage("which value?", "give VALUE, --file F, or - to read standard input");
-  }
-  return readAll("-", valueBytesMax);
 }

@@ -3,6 +3,7 @@
  * which several are in flight, in the order of the file: of two lines with one key the later one
  * wins. What stands before a bad line, an interrupt or a failure is kept.
  */
+import { formatOf } from "../arguments.ts";
 import { BatchWriter } from "../batch-writer.ts";
 import { encodingOf } from "../bytes.ts";
 import { type EntryLine, lineParser } from "../entry-lines.ts";
@@ -13,7 +14,6 @@ import { linesOf } from "../line-reader.ts";
 import type { Output } from "../output.ts";
 import { bar, createProgress } from "../progress.ts";
 import { count, duration, plural, rate, size } from "../units.ts";
-import { formatOf } from "./scan.ts";
 
 /** More bad lines than this are counted, not shown. */
 const shownBadLines = 10;
@@ -76,9 +76,9 @@ async function withWriter(
   const { bucketOf, quorumOf, withClient } = await import("../cluster/connection.ts");
   const { ClusterWriter } = await import("../cluster/writer.ts");
   const isBlind = invocation.options["blind"] === true;
-  const { w } = quorumOf(invocation);
+  const options = { isBlind, ...quorumOf(invocation) };
   return withClient(invocation, (client) =>
-    use(new ClusterWriter(bucketOf(client, invocation), progress, { isBlind, w })),
+    use(new ClusterWriter(bucketOf(client, invocation), progress, options)),
   );
 }
 

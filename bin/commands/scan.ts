@@ -1,7 +1,8 @@
 /** scan and export: entries in the order of their keys' bytes. */
 import type { Pair, ScanOptions } from "../../native-free-engine/index.ts";
+import { formatOf, limitOf } from "../arguments.ts";
 import { decodeArgument, type Encoding, encode, encodingOf, show } from "../bytes.ts";
-import { type Format, formatEntry } from "../entry-lines.ts";
+import { formatEntry } from "../entry-lines.ts";
 import { exits, usage } from "../exit.ts";
 import { type Invocation, isForCluster, withDatabase } from "../invocation.ts";
 import { createProgress } from "../progress.ts";
@@ -47,12 +48,6 @@ export async function exportEntries(invocation: Invocation): Promise<number> {
   });
   progress.finish();
   return exits.ok;
-}
-
-export function formatOf(options: Invocation["options"]): Format {
-  const { format = "ndjson" } = options;
-  if (format === "ndjson" || format === "tsv") return format;
-  throw usage(`--format is ndjson or tsv, got ${String(format)}`);
 }
 
 /** --prefix, or --gte and --lt; also for `compact`. */
@@ -114,14 +109,6 @@ async function printAll(
 
 function inEncoding(bytes: Uint8Array, encoding: Encoding): string {
   return encoding === "text" ? show(bytes) : encode(bytes, encoding);
-}
-
-/** A whole number, or nothing where the option was not given. */
-export function limitOf(text: unknown): number | undefined {
-  if (text === undefined) return undefined;
-  const limit = Number(text);
-  if (/^\d+$/.test(String(text)) && Number.isSafeInteger(limit)) return limit;
-  throw usage(`--limit is a whole number, got ${String(text)}`);
 }
 
 /** The first key behind all that begin so; none when the prefix is all 0xff. */

@@ -41,7 +41,7 @@ describe("stats", () => {
     expect(levels.reduce((sum, level) => sum + level.entries, 0)).toBe(2000);
     const text = (await database.run("stats")).stdout;
     expect(text).toMatch(
-      /^level +tables +bytes +entries +tombstones\n\d +1 +[\d.]+ KiB +2,000 +0\n/,
+      /^level +tables +bytes +entries +tombstones\n *\d +1 +[\d.]+ KiB +2,000 +0\n/,
     );
     for (const name of ["memtable", "write amplification", "cache hit rate"]) {
       expect(text).toContain(name);

@@ -1,0 +1,97 @@
+/** A cluster's nodes, and what their operators ask (-e). */
+import {
+  bucket,
+  type CommandSpec,
+  encodings,
+  readQuorum,
+  strict,
+  timeout,
+  writeQuorum,
+} from "./spec.ts";
+
+export const clusterCommands: readonly CommandSpec[] = [
+  {
+    name: "serve",
+    summary: "run one node of a cluster until it is told to stop",
+    options: [
+      ["--data <dir>", "the node's own directory; made if it is not there"],
+      ["--listen <address>", "HOST:PORT to listen on (default 127.0.0.1:7400)"],
+      ["--advertise <address>", "HOST:PORT under which others reach it"],
+      ["--join <addresses>", "nodes of the cluster to join; without, a new one is founded"],
+      ["--dc <name>", "the data centre it stands in"],
+      ["--rack <name>", "the rack it stands in"],
+      ["--weight <w>", "its share of the data relative to others (default 1)"],
+      ["--n <n>", "copies of everything, fixed at founding (default 3)"],
+      ["--r <n>", "replicas that must answer a read (default: a majority)"],
+      ["--w <n>", "replicas that must have a write (default: a majority)"],
+      ["--durability <when>", "acknowledge after: sync (default), interval, os"],
+      ["--insecure", "allow an address that others can reach, unprotected"],
+      ["--config <file>", "take settings from a JSON file; flags win"],
+      ["--log-level <level>", "silent, error, warn, info or debug"],
+    ],
+    examples: [
+      "kvctl serve --data n1 --listen 127.0.0.1:7400",
+      "kvctl serve --data n2 --listen 127.0.0.1:7401 --join 127.0.0.1:7400",
+    ],
+    load: async () => (await import("../commands/serve.ts")).serve,
+  },
+  {
+    name: "status",
+    summary: "nodes, who is live, hints, whether replicas agree; exit 9 when degraded",
+    options: [timeout],
+    examples: ["kvctl -e localhost:7400 status", "kvctl -e localhost:7400 status --json"],
+    load: async () => (await import("../cluster/operators.ts")).status,
+  },
+  {
+    name: "ring",
+    summary: "which node owns how much of the ring, with a picture",
+    options: [timeout],
+    examples: ["kvctl -e localhost:7400 ring"],
+    load: async () => (await import("../cluster/operators.ts")).ring,
+  },
+  {
+    name: "locate",
+    summary: "the owners of a key, and who would stand in for them",
+    arguments: [["<key>", "the key"]],
+    options: [bucket, timeout, ...encodings],
+    examples: ["kvctl -e localhost:7400 locate user:42"],
+    load: async () => (await import("../cluster/operators.ts")).locate,
+  },
+  {
+    name: "versions",
+    summary: "what each replica holds of a key: vectors, dots, siblings",
+    arguments: [["<key>", "the key"]],
+    options: [bucket, timeout, ...encodings],
+    examples: ["kvctl -e localhost:7400 versions cart:7"],
+    load: async () => (await import("../cluster/operators.ts")).versions,
+  },
+  {
+    name: "hints",
+    summary: "writes that wait for an owner which is away",
+    options: [timeout],
+    examples: ["kvctl -e localhost:7400 hints"],
+    load: async () => (await import("../cluster/operators.ts")).hints,
+  },
+  {
+    name: "repair",
+    summary: "compare all replicas now, and bring each up to date",
+    options: [timeout],
+    examples: ["kvctl -e localhost:7400 repair"],
+    load: async () => (await import("../cluster/operators.ts")).repair,
+  },
+  {
+    name: "trace",
+    summary: "the time line of one request: trace get KEY, trace put KEY VALUE",
+    arguments: [
+      ["<verb>", "get or put"],
+      ["<key>", "the key"],
+      ["[value]", "the value, for put"],
+    ],
+    options: [bucket, readQuorum, writeQuorum, strict, timeout, ...encodings],
+    examples: [
+      "kvctl -e localhost:7400 trace get user:42",
+      "kvctl -e localhost:7400 trace put user:42 Ada",
+    ],
+    load: async () => (await import("../cluster/trace.ts")).trace,
+  },
+];

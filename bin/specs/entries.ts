@@ -1,0 +1,115 @@
+/** The verbs on entries: the same on a directory (--db) and on a cluster (-e). */
+import {
+  blind,
+  bucket,
+  type CommandSpec,
+  context,
+  encodings,
+  format,
+  order,
+  range,
+  readQuorum,
+  strict,
+  sync,
+  timeout,
+  writeQuorum,
+} from "./spec.ts";
+
+export const entryCommands: readonly CommandSpec[] = [
+  {
+    name: "get",
+    summary: "print the value of a key, raw; exit 3 when there is none",
+    arguments: [["<key>", "the key"]],
+    options: [
+      ["--siblings", "-e: print every value, where several were written"],
+      ["--resolve <how>", "-e: make one of several: lww, union or counter"],
+      ...[bucket, readQuorum, strict, timeout],
+      ...encodings,
+    ],
+    examples: [
+      "kvctl --db data get user:42",
+      "kvctl --db data get photo > photo.jpg",
+      "kvctl -e localhost:7400 get user:42",
+    ],
+    load: async () => (await import("../commands/entries.ts")).get,
+  },
+  {
+    name: "put",
+    summary: "store a value under a key",
+    arguments: [
+      ["<key>", "the key"],
+      ["[value]", "the value; - or nothing reads standard input"],
+    ],
+    options: [
+      ["--file <f>", "take the value from this file"],
+      ["--ttl <time>", "let it disappear after 500ms, 30s, 5m, 1h, 7d …"],
+      sync,
+      ...[context, blind, bucket, readQuorum, writeQuorum, strict, timeout],
+      ...encodings,
+    ],
+    examples: [
+      "kvctl --db data put user:42 Ada",
+      "kvctl -e localhost:7400 put user:42 Ada",
+      "kvctl --db data put photo --file photo.jpg",
+      "kvctl --db data put session:9 open --ttl 1h",
+      "kvctl --db data put --hex 00ff c0ffee",
+    ],
+    load: async () => (await import("../commands/entries.ts")).put,
+  },
+  {
+    name: "del",
+    summary: "delete a key; an absent one is fine",
+    arguments: [["<key>", "the key"]],
+    options: [sync, ...[context, bucket, readQuorum, writeQuorum, strict, timeout], ...encodings],
+    examples: ["kvctl --db data del user:42", "kvctl -e localhost:7400 del user:42"],
+    load: async () => (await import("../commands/entries.ts")).del,
+  },
+  {
+    name: "scan",
+    summary: "list entries, in key order with --db; with --json one object a line",
+    options: [
+      ...range,
+      ...order,
+      ["--keys-only", "leave the values out"],
+      ["--count", "print only how many there are"],
+      ...[bucket, timeout],
+      ...encodings,
+    ],
+    examples: [
+      "kvctl --db data scan --prefix user: --limit 10",
+      "kvctl --db data scan --gte 2024-01 --lt 2024-02 --keys-only",
+      "kvctl --db data scan --count",
+      "kvctl -e localhost:7400 scan --prefix user:",
+    ],
+    load: async () => (await import("../commands/scan.ts")).scan,
+  },
+  {
+    name: "import",
+    summary: "read entries from a file or standard input, one a line",
+    arguments: [["<file>", "the file; - reads standard input"]],
+    options: [
+      format,
+      ["--on-error <what>", "at a bad line: stop (default), or skip it and exit 9"],
+      ...[blind, bucket, readQuorum, writeQuorum, strict, timeout],
+      ...encodings,
+    ],
+    examples: [
+      "kvctl --db data import cities.ndjson",
+      "kvctl -e localhost:7400 import cities.ndjson",
+      "cut -f1,2 people.tsv | kvctl --db data import - --format tsv",
+      'echo \'{"key":"a","value":{"any":"JSON"}}\' | kvctl --db data import -',
+    ],
+    load: async () => (await import("../commands/import.ts")).importEntries,
+  },
+  {
+    name: "export",
+    summary: "write entries so that import reads them back; in key order with --db",
+    options: [format, ...range, ...order, bucket, timeout, ...encodings],
+    examples: [
+      "kvctl --db data export > backup.ndjson",
+      "kvctl -e localhost:7400 export > backup.ndjson",
+      "kvctl --db data export --format tsv --prefix user:",
+    ],
+    load: async () => (await import("../commands/scan.ts")).exportEntries,
+  },
+];

@@ -1,0 +1,35 @@
+/** Everything that needs neither a database nor a cluster of one's own. */
+import type { CommandSpec } from "./spec.ts";
+
+export const otherCommands: readonly CommandSpec[] = [
+  {
+    name: "explain",
+    summary: "what an error code means, whether a write took effect, and what to do",
+    arguments: [["[code]", "the code; without one all are listed"]],
+    examples: ["kvctl explain QUORUM_UNAVAILABLE", "kvctl explain --json"],
+    load: async () => (await import("../commands/explain.ts")).explain,
+  },
+  {
+    name: "demo",
+    summary: "a cluster of three processes loses one, goes on, and agrees again",
+    options: [
+      ["--nodes <n>", "how many nodes (default 3)"],
+      ["--keep", "leave the directories of the nodes where they are"],
+      ["--embedded", "show the embedded database instead: load, kill, compare"],
+    ],
+    examples: ["kvctl demo", "kvctl demo --nodes 5 --keep", "kvctl demo --embedded"],
+    load: async () => (await import("../demo/demo.ts")).demo,
+  },
+  {
+    name: "bench",
+    summary: "measure the engine beside others; kvctl bench -h lists what it takes",
+    arguments: [["[arguments...]", "which benchmark, and its options"]],
+    examples: [
+      "kvctl bench engine --n 100000 --rounds 3",
+      "kvctl bench engine --peers none --workloads fillrandom,readrandom",
+      "kvctl bench compare before.json after.json",
+    ],
+    readsArguments: true,
+    load: async () => (await import("../commands/bench.ts")).bench,
+  },
+];
