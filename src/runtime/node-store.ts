@@ -2,9 +2,10 @@
 import { type Engine, isEngineError, openEngine } from "../../native-free-engine/index.ts";
 import { type ClusterCode, ClusterError } from "../errors.ts";
 import { metaKey } from "../store/keyspace.ts";
+import { checkFormat, checkFormat } from "../store/store-format.ts";
 import type { Settings } from "./config.ts";
 import { checkOpenFiles, prepareDirectory } from "./files.ts";
-import { decodeIdentity, type Identity, identityName, joiningName } from "./identity.ts";
+import { decodeIdentity, type Identity, identityName } from "./identity.ts";
 
 /** The engine's codes as a node's. */
 const codes: Readonly<Record<string, ClusterCode>> = {
@@ -33,21 +34,12 @@ export async function openNodeEngine(settings: Settings): Promise<Engine> {
   }
 }
 
-/** Undefined in a directory without a past. Throws when it holds what is no node's. */
+/** Undefined in a directory without a past. Rejects when it holds what is no node's. */
 export async function readIdentity(
   engine: Engine,
   directory: string,
 ): Promise<Identity | undefined> {
+  await checkFormat(engine);
   const bytes = await engine.get(metaKey(identityName));
-  if (bytes !== undefined) return decodeIdentity(bytes, directory);
-  if (await engine.has(metaKey(joiningName))) return undefined;
-  const scan = engine.scan({ limit: 1, values: false });
-  const [entry] = await scan.nextMany(1);
-  await scan.close();
-  if (entry === undefined) return undefined;
-  throw new ClusterError(
-    "DATA_DIR_INVALID",
-    `${directory} holds an embedded database, not a node of a cluster: ` +
-      "take another directory, and bring the data over with kvctl export and import",
-  );
+  return bytes === undefined ? undefined : decodeIdentity(bytes, directory);
 }

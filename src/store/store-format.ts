@@ -36,7 +36,11 @@ export async function checkFormat(engine: Engine): Promise<void> {
   if (format.kind === "empty") {
     await engine.put(metaKey(name), `${mark} ${version}`, { sync: true });
   } else if (format.kind === "other") {
-    throw new ClusterError("DATA_DIR_INVALID", "the directory holds an embedded database");
+    throw new ClusterError(
+      "DATA_DIR_INVALID",
+      "the directory holds an embedded database, not a node of a cluster: take another one, and " +
+        "bring the data over with kvctl export and import",
+    );
   } else if (format.kind === "newer") {
     const message = `the store is of version ${format.version}, this program reads ${version}`;
     throw new ClusterError("FORMAT_TOO_NEW", message);
