@@ -77,6 +77,11 @@ export class Coordinator {
     return this.#unanswered;
   }
 
+  /** Those, and requests that still wait for replicas after their answer. */
+  get inFlight(): number {
+    return this.#flights.size;
+  }
+
   #begin(now: Millis, command: DataCommand, answer: Answer, mayForward: boolean): void {
     this.#advance(now);
     const { state, partitions } = this.#parts.ring();
