@@ -4,7 +4,7 @@
  */
 import type { Engine } from "../../native-free-engine/index.ts";
 import { ClusterError } from "../errors.ts";
-import { metaKey } from "./keyspace.ts";
+import { kindMeta, metaKey } from "./keyspace.ts";
 
 const name = "store";
 const mark = "everwrite-store";
@@ -12,7 +12,7 @@ const version = 1;
 
 export type Format =
   | { readonly kind: "store" }
-  /** Nothing at all is in the engine. */
+  /** Nothing is in the engine but what a node says of itself. */
   | { readonly kind: "empty" }
   | { readonly kind: "other" }
   | { readonly kind: "newer"; readonly version: string };
@@ -24,7 +24,8 @@ export async function formatOf(engine: Engine): Promise<Format> {
     if (first !== mark) return { kind: "other" };
     return second === String(version) ? { kind: "store" } : { kind: "newer", version: `${second}` };
   }
-  const scan = engine.scan({ limit: 1, values: false });
+  // Records of meta may come before the mark: the runtime saves who the node is, and its ring.
+  const scan = engine.scan({ gte: Uint8Array.of(kindMeta + 1), limit: 1, values: false });
   const pairs = await scan.nextMany(1);
   await scan.close();
   return { kind: pairs.length === 0 ? "empty" : "other" };
