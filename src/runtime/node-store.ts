@@ -2,7 +2,7 @@
 import { type Engine, isEngineError, openEngine } from "../../native-free-engine/index.ts";
 import { type ClusterCode, ClusterError } from "../errors.ts";
 import { metaKey } from "../store/keyspace.ts";
-import { checkFormat, checkFormat } from "../store/store-format.ts";
+import { checkFormat } from "../store/store-format.ts";
 import type { Settings } from "./config.ts";
 import { checkOpenFiles, prepareDirectory } from "./files.ts";
 import { decodeIdentity, type Identity, identityName } from "./identity.ts";
