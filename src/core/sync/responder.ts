@@ -13,6 +13,8 @@ import { fanOut, leavesPerTree } from "./merkle.ts";
 
 /** Questions being worked on; beyond it the peer is told to come again. */
 const worksMax = 64;
+/** More than any walk asks for at a time. */
+const tokensMax = 1 << 12;
 
 export interface ResponderParts {
   readonly out: Out;
@@ -51,7 +53,8 @@ export class Responder {
         return;
       case "tree-leaves": {
         const { leaves } = message;
-        if (!leaves.every((leaf) => leaf < leavesPerTree)) this.#close(from, message, "refused");
+        const isSound = leaves.length <= leavesPerTree && leaves.every((at) => at < leavesPerTree);
+        if (!isSound) this.#close(from, message, "refused");
         else {
           this.#work(from, message, { kind: "leaf", partition, leaves }, (outcome) =>
             outcome.kind === "leaf" ? { ...message, digests: outcome.digests } : "busy",
@@ -61,6 +64,10 @@ export class Responder {
       }
       case "tree-pull": {
         const { exchange, tokens } = message;
+        if (tokens.length > tokensMax) {
+          this.#close(from, message, "refused");
+          return;
+        }
         const work = { kind: "by-token", partition, tokens, bytes: pageBytesAim } as const;
         this.#work(from, message, work, (outcome) => {
           if (outcome.kind !== "entries") return "busy";
