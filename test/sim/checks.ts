@@ -45,7 +45,11 @@ export function findWrongs(
   return [...new Set(wrongs)];
 }
 
-function judgeKey(key: string, writes: readonly WriteSeen[], values: ReadonlySet<string>): string[] {
+function judgeKey(
+  key: string,
+  writes: readonly WriteSeen[],
+  values: ReadonlySet<string>,
+): string[] {
   const wrongs: string[] = [];
   const surelyGone = new Set<string>();
   const perhapsGone = new Set<string>();

@@ -13,7 +13,12 @@ const seeds = Array.from({ length: Number(process.env["SEEDS"] ?? 4) }, (_, i) =
 const keys = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
 /** Clients act until the end of the trouble, each as fast as it is answered. */
-function startClients(world: World, seed: number, history: WriteSeen[], until: number): SimClient[] {
+function startClients(
+  world: World,
+  seed: number,
+  history: WriteSeen[],
+  until: number,
+): SimClient[] {
   return ["x", "y", "z"].map((name, i) => {
     const random = seededRandom(seed * 100 + i);
     const client = new SimClient({ world, random, keys, history, name, deadlineMs: 1_500 });
@@ -40,7 +45,10 @@ async function makeTrouble(world: World, seed: number, ms: number): Promise<void
       for (const id of world.ids) if (!world.live.includes(id)) await world.restart(id);
     } else if (choice === 2) {
       const side = world.ids.filter(() => random.below(2) === 0);
-      world.network.partition(side, world.ids.filter((id) => !side.includes(id)));
+      world.network.partition(
+        side,
+        world.ids.filter((id) => !side.includes(id)),
+      );
     } else world.network.heal();
     await world.run(500 + random.below(2_500));
   }

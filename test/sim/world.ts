@@ -12,9 +12,9 @@ import type { NodeId } from "../../src/core/ids.ts";
 import type { Command, Message, Result } from "../../src/core/message.ts";
 import { Node } from "../../src/core/node.ts";
 import { seededRandom } from "../../src/core/random.ts";
+import { plan } from "../../src/core/ring/planner.ts";
 import type { Member, RingState } from "../../src/core/ring/ring-state.ts";
 import { decodeFrame, FrameWriter } from "../../src/core/wire/codec.ts";
-import { plan } from "../../src/core/ring/planner.ts";
 import { decodeRing } from "../../src/core/wire/ring.ts";
 import { Store } from "../../src/store/store.ts";
 import { calm, Network, type Weather } from "./network.ts";
@@ -66,7 +66,8 @@ export class World {
     this.network = new Network(this.timeline, seededRandom(filled.seed), filled.weather);
     const members = Array.from({ length: filled.nodes }, (_, i) => memberOf(i + 1));
     this.#founded = ringOf(members, filled.n, filled.partitions);
-    for (const { id } of members) this.#hosts.set(id, { id, disk: new MemoryDisk(), life: undefined });
+    for (const { id } of members)
+      this.#hosts.set(id, { id, disk: new MemoryDisk(), life: undefined });
   }
 
   get ids(): readonly NodeId[] {
