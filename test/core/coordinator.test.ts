@@ -295,6 +295,31 @@ describe("answers", () => {
     expect(world.results).toEqual([]);
   });
 
+  test("a refusal after an acknowledgement takes nothing back", () => {
+    const world = new QuorumWorld({ ...three, w: 3 });
+    world.link(1, 3, "held");
+    world.request(1, world.put(cart, "milk"));
+    world.node(1).coordinator.receive(world.now, 2, {
+      ...{ kind: "write-reply", request: 1, outcome: "refused", failure: undefined },
+    });
+    world.link(1, 3, "open");
+    world.settle();
+    expect(world.results).toMatchObject([{ kind: "stored", acks: 3 }]);
+  });
+
+  test("a request leaves the table with its last one; a peer that owes one is missed once", () => {
+    const world = new QuorumWorld(three);
+    world.request(1, world.put(cart, "milk"));
+    world.request(1, world.get(cart));
+    expect(world.node(1).coordinator.inFlight).toBe(0);
+    world.link(1, 3, "lost");
+    world.request(1, world.put(cart, "bread"));
+    expect(world.node(1).coordinator.inFlight).toBe(1);
+    world.wait(2_100);
+    expect(world.node(1).coordinator.inFlight).toBe(0);
+    expect(world.node(1).missed).toEqual([3]);
+  });
+
   test("every request gets exactly one, and nothing is left in the table", () => {
     const random = seededRandom(seed);
     const world = new QuorumWorld({ ...three, nodes: 5 });
