@@ -1,19 +1,24 @@
-/** The bytes that FORMAT.md shows: what the code writes and reads must be these. */
+/** The bytes that FORMAT.md and WIRE.md show: what the code writes and reads must be these. */
 import { readFileSync } from "node:fs";
 
 /**
  * The bytes of all fences with that name, in order. Each hex line begins with its offset; a line
  * with an asterisk repeats the byte before it up to the next offset. JSON is without white space.
  */
-export function bytesInPage(name: string): Uint8Array {
-  const page = readFileSync(new URL("../../native-free-engine/FORMAT.md", import.meta.url), "utf8");
+export function bytesInPage(name: string, path = "native-free-engine/FORMAT.md"): Uint8Array {
   const bytes: number[] = [];
-  for (const [, kind, fence, body = ""] of page.matchAll(/```(hex|json) (\S+)\n([^`]*)\n```/g)) {
+  for (const [, kind, fence, body = ""] of textOfPage(path).matchAll(
+    /```(hex|json) (\S+)\n([^`]*)\n```/g,
+  )) {
     if (fence !== name) continue;
     if (kind === "json") bytes.push(...Buffer.from(JSON.stringify(JSON.parse(body))));
     else addHex(bytes, body);
   }
   return Uint8Array.from(bytes);
+}
+
+export function textOfPage(path: string): string {
+  return readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 }
 
 export function hex(bytes: Uint8Array): string {
