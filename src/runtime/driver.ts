@@ -35,20 +35,15 @@ const tickMs = 10;
 export class Driver {
   readonly #parts: DriverParts;
   readonly #inbox = new Inbox((event) => this.#handle(event));
-  readonly #sayRefused: (what: string, why: string) => void;
+  readonly #sayRefused: (refused: { readonly what: string; readonly why: string }) => void;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
-  #refused = { what: "", why: "" };
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
-    const say = seldom((suppressed) =>
-      parts.log.warn("core.refused", { ...this.#refused, suppressed }),
+    this.#sayRefused = seldom((refused, suppressed) =>
+      parts.log.warn("core.refused", { ...refused, suppressed }),
     );
-    this.#sayRefused = (what, why) => {
-      this.#refused = { what, why };
-      say();
-    };
   }
 
   start(): void {
@@ -137,7 +132,7 @@ export class Driver {
         log.info(`node.${kind}`, fields);
         break;
       case "refused":
-        this.#sayRefused(notice.what, notice.why);
+        this.#sayRefused({ what: notice.what, why: notice.why });
         break;
       case "read-repair":
         // Keys are the users' affair: a log says that one was repaired, not which.

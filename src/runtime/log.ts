@@ -40,21 +40,21 @@ export async function openLog(level: LogLevel): Promise<Log> {
   };
 }
 
-/** Says the same thing at most once in so long, with how often it was held back. */
-export function seldom(
-  say: (suppressed: number) => void,
+/** Says the same kind of thing at most once in so long, with how often it was held back. */
+export function seldom<Said extends object>(
+  say: (said: Said, suppressed: number) => void,
   everyMs = 10_000,
-  now: () => number = () => performance.now(),
-): () => void {
+): (said: Said) => void {
   let next = 0;
   let suppressed = 0;
-  return () => {
-    if (now() < next) {
+  return (said) => {
+    const now = performance.now();
+    if (now < next) {
       suppressed += 1;
       return;
     }
-    next = now() + everyMs;
-    say(suppressed);
+    next = now + everyMs;
+    say(said, suppressed);
     suppressed = 0;
   };
 }

@@ -47,7 +47,7 @@ export class Peers {
   readonly #parts: PeersParts;
   readonly #peers = new Map<NodeId, Peer>();
   readonly #incoming: Visitors;
-  readonly #sayDropped: () => void;
+  readonly #sayDropped: (dropped: { readonly messages: number }) => void;
   #ring: RingState;
   #isClosed = false;
 
@@ -55,7 +55,7 @@ export class Peers {
     this.#parts = parts;
     this.#ring = parts.ring;
     this.#incoming = new Visitors(parts.keepAlive);
-    this.#sayDropped = seldom(() => parts.log.warn("peer.dropped", { messages: this.dropped }));
+    this.#sayDropped = seldom((dropped) => parts.log.warn("peer.dropped", dropped));
     this.setRing(parts.ring);
   }
 
@@ -90,7 +90,7 @@ export class Peers {
     if (link === undefined) return;
     const before = link.dropped;
     link.send(message);
-    if (link.dropped > before && link.isUp) this.#sayDropped();
+    if (link.dropped > before && link.isUp) this.#sayDropped({ messages: this.dropped });
   }
 
   /** Whether a dialler is a member that may send to this node. */
@@ -158,6 +158,7 @@ export class Peers {
 
   #dial(id: NodeId, address: string): void {
     const { turn, keepAlive, log } = this.#parts;
+    const sayRefused = seldom((fields: object) => log.warn("peer.refuses-us", fields));
     const link = (lane: Lane): LaneLink =>
       new LaneLink({
         address,
@@ -172,7 +173,9 @@ export class Peers {
           this.#judgeLink(id);
         },
         onDown: (why, code) => {
-          if (code !== undefined) log.warn("peer.refuses-us", { node: id, code, why });
+          // A node that starts or stops says so to everybody, and is dialled again anyway.
+          if (code === "NOT_READY") log.debug("peer.not-ready", { node: id });
+          else if (code !== undefined) sayRefused({ node: id, code, why });
           this.#judgeLink(id);
         },
       });
