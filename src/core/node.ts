@@ -14,7 +14,7 @@ import { admit } from "./members/changes.ts";
 import { Epochs } from "./members/epochs.ts";
 import { Gossip, gossipDefaults } from "./members/gossip.ts";
 import { Liveness, livenessDefaults } from "./members/liveness.ts";
-import { Moves } from "./members/moves.ts";
+import { Moves, movesDefaults } from "./members/moves.ts";
 import type { Command, Heartbeat, Message } from "./message.ts";
 import { Coordinator } from "./quorum/coordinator.ts";
 import type { Random } from "./random.ts";
@@ -80,7 +80,12 @@ export class Node implements Out {
       decode: decodeRing,
       onDecided: (state, now) => this.#install(state, now),
     });
-    this.#moves = new Moves();
+    this.#moves = new Moves({
+      ...common,
+      tuning: movesDefaults,
+      isFilled: (node) => this.#isFilled(node),
+      propose: (now, change, done, timeoutMs) => this.#epochs.propose(now, change, done, timeoutMs),
+    });
     this.#handoff = new Handoff({
       ...common,
       share,
@@ -264,6 +269,12 @@ export class Node implements Out {
 
   #heard(heartbeat: Heartbeat, now: Millis): void {
     this.#epochs.seen(now, heartbeat.node, heartbeat.epoch);
+  }
+
+  /** The node said so in this epoch: what it said of an earlier one tells nothing of this. */
+  #isFilled(node: NodeId): boolean {
+    const heartbeat = this.#gossip.heartbeatOf(node);
+    return heartbeat?.epoch === this.#ring.state.epoch && heartbeat.filling === 0;
   }
 
   #install(state: RingState, now: Millis): void {

@@ -1,0 +1,127 @@
+/**
+ * What must be true of every ring state, whoever made it: asked of each state that is decoded,
+ * voted on or taken into force, so that no bug of a planner and no forged bytes become ownership.
+ * Answers with what is wrong, in words; an empty list is a sound state.
+ */
+import type { NodeId } from "../ids.ts";
+import { membersMax, nMax } from "../limits.ts";
+import type { Member, RingState } from "./ring-state.ts";
+
+const partitionsMax = 1 << 12;
+const weightMax = 100;
+const addressCharactersMax = 300;
+const nameCharactersMax = 64;
+
+export function checkRing(state: RingState): string[] {
+  const { clusterId, generation, epoch, n, owners } = state;
+  const faults: string[] = [];
+  if (!/^[0-9a-f]{32}$/.test(clusterId)) faults.push(`${clusterId} is no cluster id`);
+  if (!isCounter(generation)) faults.push(`${generation} is no generation`);
+  if (!isCounter(epoch)) faults.push(`${epoch} is no epoch`);
+  if (!isCounter(n) || n > nMax) faults.push(`n is ${n}, not 1 to ${nMax}`);
+  const { length } = owners;
+  if (length < 2 || length > partitionsMax || (length & (length - 1)) !== 0) {
+    faults.push(`${length} partitions are no power of two from 2 to ${partitionsMax}`);
+  }
+  checkMembers(state.members, faults);
+  checkOwners(state, faults);
+  checkMoves(state, faults);
+  return faults;
+}
+
+/** Whether `after` can follow `before` by agreement: one epoch on, with the same foundations. */
+export function checkSuccessor(before: RingState, after: RingState): string[] {
+  const faults: string[] = [];
+  const claim = (isTrue: boolean, fault: string): void => {
+    if (!isTrue) faults.push(fault);
+  };
+  claim(after.clusterId === before.clusterId, `it is of cluster ${after.clusterId}`);
+  claim(after.generation === before.generation, `it is of generation ${after.generation}`);
+  claim(after.epoch === before.epoch + 1, `epoch ${after.epoch} does not follow ${before.epoch}`);
+  claim(after.n === before.n, `n would become ${after.n}`);
+  claim(after.owners.length === before.owners.length, "the number of partitions would change");
+  const next = new Map(after.members.map((member) => [member.id, member]));
+  const last = lastNumber(before.members);
+  for (const { id, state } of before.members) {
+    const member = next.get(id);
+    claim(member !== undefined, `member ${id} would be forgotten`);
+    claim(state !== "left" || member?.state === "left", `member ${id} would come back`);
+    next.delete(id);
+  }
+  for (const id of next.keys()) claim(id > last, `number ${id} was used before`);
+  return faults;
+}
+
+/** The highest number that any member ever had. */
+export function lastNumber(members: readonly Member[]): NodeId {
+  return members.reduce((last, { id }) => Math.max(last, id), 0);
+}
+
+/** Parameters that a member record may have, however it came about. */
+export function checkParameters(member: Pick<Member, "address" | "dc" | "rack" | "weight">) {
+  const faults: string[] = [];
+  const { address, dc, rack, weight } = member;
+  if (address === "" || address.length > addressCharactersMax) faults.push("a bad address");
+  if (dc.length > nameCharactersMax) faults.push("too long a name of a data centre");
+  if (rack.length > nameCharactersMax) faults.push("too long a name of a rack");
+  if (!(weight > 0 && weight <= weightMax)) faults.push(`weight ${weight}, not in (0, 100]`);
+  return faults;
+}
+
+function checkMembers(members: readonly Member[], faults: string[]): void {
+  if (members.length > membersMax) faults.push(`there are ${members.length} members`);
+  const numbers = new Set<NodeId>();
+  const addresses = new Set<string>();
+  for (const member of members) {
+    const { id, address, state } = member;
+    if (!isCounter(id) || numbers.has(id)) faults.push(`member number ${id} is used twice or bad`);
+    numbers.add(id);
+    for (const fault of checkParameters(member)) faults.push(`member ${id} has ${fault}`);
+    if (state === "left") continue;
+    if (addresses.has(address)) faults.push(`${address} is the address of two members`);
+    addresses.add(address);
+  }
+  if (addresses.size === 0) faults.push("nobody is a member");
+}
+
+function checkOwners({ members, n, owners }: RingState, faults: string[]): void {
+  const present = new Set(members.filter(({ state }) => state !== "left").map(({ id }) => id));
+  for (const [partition, row] of owners.entries()) {
+    const fault = faultOfRow(row, present, n);
+    if (fault !== undefined) faults.push(`partition ${partition} is owned by ${fault}`);
+  }
+}
+
+function checkMoves({ members, n, owners, moves }: RingState, faults: string[]): void {
+  const staying = new Set(members.filter(({ state }) => state === "member").map(({ id }) => id));
+  let last = -1;
+  for (const { partition, to } of moves) {
+    const row = owners[partition];
+    const fault = faultOfRow(to, staying, n);
+    if (row === undefined) faults.push(`partition ${partition}, which moves, does not exist`);
+    else if (isSameSet(row, to)) faults.push(`partition ${partition} moves to where it is`);
+    if (partition <= last) faults.push(`the move of partition ${partition} is out of order`);
+    if (fault !== undefined) faults.push(`partition ${partition} moves to ${fault}`);
+    last = partition;
+  }
+}
+
+function faultOfRow(
+  row: readonly NodeId[],
+  allowed: ReadonlySet<NodeId>,
+  n: number,
+): string | undefined {
+  if (row.length === 0) return "nobody";
+  if (row.length > n) return `${row.length} nodes, more than n = ${n}`;
+  if (new Set(row).size !== row.length) return `[${row}], one of them twice`;
+  const stranger = row.find((node) => !allowed.has(node));
+  return stranger === undefined ? undefined : `${stranger}, which cannot`;
+}
+
+export function isSameSet(a: readonly NodeId[], b: readonly NodeId[]): boolean {
+  return a.length === b.length && a.every((node) => b.includes(node));
+}
+
+function isCounter(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 1;
+}
