@@ -30,12 +30,13 @@ const retryMsSpread = 80;
 export class Coordinator {
   readonly #parts: FlightParts;
   readonly #flights = new Map<RequestId, Flight>();
-  readonly #wheel = new Wheel<Flight>();
+  /** By number, so that what is over is not kept from the garbage collector until its slot comes. */
+  readonly #wheel = new Wheel<RequestId>();
   readonly #starts = new Float64Array(startsKept);
   #unanswered = 0;
   #lastId: RequestId = 0;
   #now: Millis = 0;
-  readonly #wake = (flight: Flight): void => this.#wakeOne(flight);
+  readonly #wake = (id: RequestId): void => this.#wakeOne(id);
 
   constructor(parts: CoordinatorParts) {
     const tuning = parts.tuning ?? quorumDefaults;
@@ -110,7 +111,7 @@ export class Coordinator {
     this.#flights.set(flight.id, flight);
     this.#starts[flight.id % startsKept] = now;
     const wakeAt = flight.start(now);
-    if (!flight.isOver) this.#wheel.add(flight, wakeAt);
+    if (!flight.isOver) this.#wheel.add(flight.id, wakeAt);
   }
 
   /**
@@ -159,10 +160,11 @@ export class Coordinator {
     this.#wheel.advance(now, this.#wake);
   }
 
-  #wakeOne(flight: Flight): void {
-    if (flight.isOver) return;
+  #wakeOne(id: RequestId): void {
+    const flight = this.#flights.get(id);
+    if (flight === undefined) return;
     const wakeAt = flight.wake(this.#now);
-    if (!flight.isOver) this.#wheel.add(flight, wakeAt);
+    if (!flight.isOver) this.#wheel.add(flight.id, wakeAt);
   }
 
   /** The request is over, but the peer lives, and took so long. */
