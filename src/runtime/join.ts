@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeId } from "../core/ids.ts";
 import type { Candidate } from "../core/message.ts";
+import { checkRing } from "../core/ring/check-ring.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
 import { decodeRing } from "../core/wire/ring.ts";
 import { ClusterError, isClusterCode } from "../errors.ts";
@@ -101,5 +102,6 @@ function joinedIn(json: unknown): Joined | undefined {
   const keys = decodeMacKeys(contextKeys);
   if (typeof id !== "number" || typeof ring !== "string" || keys === undefined) return undefined;
   const state = decodeRing(new Uint8Array(Buffer.from(ring, "base64")));
-  return state === undefined ? undefined : { id, ring: state, contextKeys: keys };
+  if (state === undefined || checkRing(state).length > 0) return undefined;
+  return { id, ring: state, contextKeys: keys };
 }

@@ -1,12 +1,13 @@
 /**
- * Which cluster a directory belongs to, and as whom: an empty one founds a cluster or joins one, any
- * other goes on where it was, without waiting for anybody. What is found out is durable before the
- * node first speaks as a member.
+ * Which cluster a directory belongs to, and as whom: an empty one founds a cluster or joins one,
+ * any other goes on where it was, without waiting for anybody. What is found out is durable before
+ * the node first speaks as a member.
  */
 import type { Engine } from "../../native-free-engine/index.ts";
 import { nDefault, partitionsDefault } from "../core/limits.ts";
 import { foundRing } from "../core/members/founding.ts";
 import type { Candidate } from "../core/message.ts";
+import { checkRing } from "../core/ring/check-ring.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
 import { decodeRing, encodeRing } from "../core/wire/ring.ts";
 import { ClusterError } from "../errors.ts";
@@ -77,7 +78,7 @@ export async function resume(parts: MembershipParts, known: Identity): Promise<M
   const { engine, settings, address, now } = parts;
   const bytes = await engine.get(metaKey(ringName));
   const ring = bytes === undefined ? undefined : decodeRing(bytes);
-  if (ring === undefined) {
+  if (ring === undefined || checkRing(ring).length > 0) {
     throw new ClusterError("CORRUPTION", `${settings.data}: the record of the ring is damaged`);
   }
   const { id, clusterId } = known;

@@ -36,7 +36,7 @@ export interface RunningNode extends AsyncDisposable {
   readonly died: Promise<ClusterError>;
   /** A client of the cluster, connected through this node. The caller closes it. */
   client(options?: ConnectOptions): Promise<Client>;
-  /** Idempotent. Resolves once nothing is open any more. */
+  /** Idempotent. Settles once nothing is open any more; rejects if the disk refused the end. */
   close(): Promise<void>;
 }
 
@@ -81,7 +81,8 @@ export class Running implements RunningNode {
       onFatal: (error) => {
         const why = textOf(error);
         log.error("node.died", { why });
-        void running.close().then(() => die(new ClusterError("LOG_FAILED", why, { cause: error })));
+        const end = (): void => die(new ClusterError("LOG_FAILED", why, { cause: error }));
+        void running.close().then(end, end);
       },
       onDamage: (partition, error) => {
         log.error("node.damage", { partition, why: textOf(error) });
@@ -187,9 +188,14 @@ export class Running implements RunningNode {
     this.#clients.close();
     this.#peers.close();
     this.#keepAlive.stop();
-    await this.#store.close();
-    await engine.close();
-    await listener.close();
+    try {
+      await this.#store.close();
+    } finally {
+      // Each is closed whatever becomes of the one before.
+      await Promise.allSettled([engine.close(), listener.close()]).then(([engineClosed]) => {
+        if (engineClosed.status === "rejected") throw engineClosed.reason;
+      });
+    }
     log.info("node.closed", { id: this.id });
   }
 }

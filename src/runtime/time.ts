@@ -1,7 +1,7 @@
 /**
  * The node's clock: the wall clock at the start, carried on by time that never goes back. When the
- * wall clock is found far ahead (a suspended machine, a clock set right), it is followed; when it is
- * behind, time goes on at its own pace. Either way the core sees gaps, and no step backwards.
+ * wall clock is found far ahead (a suspended machine, a clock set right), it is followed; when it
+ * is behind, time goes on at its own pace. The core sees gaps, and no step backwards.
  */
 import { randomBytes } from "node:crypto";
 import type { Actor, Millis } from "../core/ids.ts";
@@ -32,7 +32,7 @@ export class NodeClock {
 
 let lastActorAt = 0;
 
-/** 42 bits of milliseconds, so that dots sort by age, and 22 of chance. Never twice in a process. */
+/** 42 bits of milliseconds, so that dots sort by age, 22 of chance. Never twice in a process. */
 export function newActor(): Actor {
   lastActorAt = Math.max(Date.now(), lastActorAt + 1);
   const chance = randomBytes(3).readUIntBE(0, 3) & 0x3fffff;

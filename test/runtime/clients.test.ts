@@ -134,7 +134,7 @@ test("two connections may use the same numbers, and each gets its own answers", 
   ]);
 });
 
-test("contexts leave sealed and come back opened; one that was not sealed here is refused", async () => {
+test("contexts leave sealed and come back opened; one that nobody sealed is refused", async () => {
   const node = await edge();
   const client = await connect(node);
   client.send(request(1, get));
@@ -287,7 +287,7 @@ test("an answer for a client that is gone is dropped", async () => {
   await stillServes(node);
 });
 
-test("at the end clients are told to go, what is under way is answered, nothing new is taken", async () => {
+test("at the end clients are told to go, and what is under way is answered", async () => {
   const node = await edge();
   const client = await connect(node);
   client.send(request(1, get), request(2, put));

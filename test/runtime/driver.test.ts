@@ -1,4 +1,4 @@
-/** The loop of a node: what the core asks for is done in order, and nothing in it can end the node. */
+/** The loop of a node: what the core asks for is done in order, and nothing can end the node. */
 import { afterEach, expect, test, vi } from "vitest";
 import type { Effect, Event, StoreOutcome, StoreWork } from "../../src/core/event.ts";
 import type { Result } from "../../src/core/message.ts";

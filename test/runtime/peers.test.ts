@@ -146,7 +146,7 @@ test("a peer that stops is known at once, and its return soon", async () => {
   await until(() => revived.received.length === 1);
 });
 
-test("a new member is dialled, one that left is not, and an address of nonsense hurts nobody", async () => {
+test("a new member is dialled, one that left is not; a bad address hurts nobody", async () => {
   const world = await portsFor(3);
   const addresses = world.ports.map(({ address }) => address);
   const small = { ...world, ring: ringOf(addresses.slice(0, 2)) };
@@ -201,7 +201,7 @@ test("a node of a later epoch is believed to be a member of it", async () => {
   expect((await knock(world.ports[0]?.address ?? "", { node: 9, epoch: 2 })).status).toBe(101);
 });
 
-test("a second process with the number of a live node is refused while that one lives", async () => {
+test("a second process with the number of a live node is refused while it lives", async () => {
   const world = await portsFor(2);
   const [first, second] = [start(world, 1), start(world, 2)];
   await until(() => second.links.includes("1 up"));
@@ -266,7 +266,7 @@ describe("a peer that sends nonsense loses that connection, and nothing else", (
   });
 });
 
-test("a peer that does not read costs a bounded number of bytes, and the probes still pass", async () => {
+test("a peer that does not read costs bounded memory, and probes still pass", async () => {
   const world = await portsFor(2);
   const first = start(world, 1);
   const sockets: { readonly lane: string; pause(): void }[] = [];

@@ -1,8 +1,8 @@
-/** Whole nodes in one process, on real sockets and real directories: how they start, serve and stop. */
-import { mkdtempSync, rmSync } from "node:fs";
+/** Whole nodes in one process, on real sockets and directories: how they start, serve and stop. */
+import fs, { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { openEngine } from "../../native-free-engine/index.ts";
 import type { Client } from "../../src/client/api.ts";
 import { ask } from "../../src/runtime/ask.ts";
@@ -35,7 +35,8 @@ async function start(name: string, more: Partial<NodeConfig> = {}): Promise<Runn
     ...(more.join === undefined ? { partitions: 16 } : {}),
     ...more,
   });
-  closers.push(() => node.close());
+  // A node whose disk failed has told so already.
+  closers.push(() => node.close().catch(() => undefined));
   return node;
 }
 
@@ -80,7 +81,7 @@ describe("one node", () => {
     expect(text((await (await connect(again)).get("key")).value)).toBe("value");
   });
 
-  test("a context outlives the process that sealed it; one that was altered is refused", async () => {
+  test("a context outlives the process that sealed it; an altered one is refused", async () => {
     const node = await start("a");
     const before = await (await connect(node)).put("key", "one");
     await node.close();
@@ -125,6 +126,32 @@ describe("one node", () => {
     const found = await after.getMany(acknowledged);
     expect(found.map(({ value }) => text(value))).toEqual(acknowledged);
   });
+});
+
+test("a node whose disk fails stops by itself, says so, and acknowledges nothing more", async () => {
+  const node = await start("a", { durability: "sync" });
+  const client = await connect(node);
+  await client.put("before", "1");
+  const refuse = (): never => {
+    throw Object.assign(new Error("EIO: i/o error"), { code: "EIO" });
+  };
+  const spies = [
+    vi.spyOn(fs, "fdatasyncSync").mockImplementation(refuse),
+    vi
+      .spyOn(fs, "fdatasync")
+      .mockImplementation(((_fd: number, done: (e: Error) => void) =>
+        setImmediate(done, Object.assign(new Error("EIO: i/o error"), { code: "EIO" }))) as never),
+  ];
+  try {
+    await expect(client.put("key", "value", { timeoutMs: 2_000 })).rejects.toMatchObject({
+      applied: "maybe",
+    });
+    expect(await node.died).toMatchObject({ code: "LOG_FAILED" });
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+  const again = await connect(await start("a"));
+  expect(text((await again.get("before")).value)).toBe("1");
 });
 
 describe("three nodes", () => {
