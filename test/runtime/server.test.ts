@@ -128,7 +128,7 @@ describe("one node", () => {
   });
 });
 
-test("a node whose disk fails stops by itself, says so, and acknowledges nothing more", async () => {
+test("a node whose disk fails stops by itself, says so, acknowledges nothing more", async () => {
   const node = await start("a", { durability: "sync" });
   const client = await connect(node);
   await client.put("before", "1");
