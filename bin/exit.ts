@@ -35,7 +35,7 @@ export const commandCodes = {
   BAD_LINE: { exit: 2, applied: "no", meaning: "a line to import that is no entry" },
   NOT_TEXT: { exit: 2, applied: "no", meaning: "bytes that do not fit in a line of text" },
   NOT_RESOLVED: { exit: 4, applied: "no", meaning: "values that are not of the resolver's form" },
-  DEMO_DATA: { exit: 2, applied: "no", meaning: "the demo's records are not installed" },
+  DEMO_NODE: { exit: 1, applied: "no", meaning: "a node of the demo did not start" },
 } as const;
 
 /** A command that cannot be done, with a stable code. */

@@ -23,6 +23,8 @@ export interface Output {
   note(text: string): void;
   /** A message that replaces the one before it; an empty one removes it. */
   redraw(text: string): void;
+  /** Lines on stderr that replace those drawn before; none removes them. Where it can redraw. */
+  draw(lines: readonly string[]): void;
   fail(failure: Failure): void;
 }
 
@@ -32,7 +34,7 @@ export interface OutputOptions {
 
 export function createOutput({ json }: OutputOptions): Output {
   const { stdout, stderr } = process;
-  const state = { isClosed: false, failure: undefined as Error | undefined };
+  const state = { isClosed: false, failure: undefined as Error | undefined, drawn: 0 };
   stdout.on("error", (error: NodeJS.ErrnoException) => {
     state.isClosed = true;
     if (error.code !== "EPIPE") state.failure = error;
@@ -61,6 +63,14 @@ export function createOutput({ json }: OutputOptions): Output {
     note: (text) => void stderr.write(`${text}\n`),
     redraw: (text) => {
       if (canRedraw) stderr.write(`\r${text}\u001b[K`);
+    },
+    draw: (lines) => {
+      if (!canRedraw) return;
+      const up = state.drawn === 0 ? "" : `\u001b[${state.drawn}A`;
+      state.drawn = lines.length;
+      // Lines that the terminal would wrap take two rows, and the way back up would be too short.
+      const cut = lines.map((line) => `${line.slice(0, stderr.columns - 1)}\n`);
+      stderr.write(`${up}\u001b[J${cut.join("")}`);
     },
     fail: (failure) => {
       const { exit: _, ...said } = failure;

@@ -23,7 +23,10 @@ export function createStory(output: Output): Story {
   const paint = (code: number, text: string): string =>
     output.hasColor ? `\u001b[${code}m${text}\u001b[0m` : text;
   const print = async (text: string): Promise<void> => {
-    if (!output.json) await output.write(`${text}\n`);
+    if (output.json) return;
+    // What is drawn stands below the story.
+    output.draw([]);
+    await output.write(`${text}\n`);
   };
   return {
     failures,

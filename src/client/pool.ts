@@ -90,8 +90,15 @@ export class Pool {
     }
   }
 
-  /** Endpoints and members, beginning with another one each time, so that load spreads. */
+  /**
+   * Endpoints and members, beginning with another one each time, so that load spreads. Who asks
+   * for any node means those it named, while one of them is there.
+   */
   #addresses(): readonly string[] {
+    const { endpoints, isAware } = this.#options;
+    if (!isAware && endpoints.some((address) => this.#slots.get(address)?.connection?.isUsable)) {
+      return endpoints;
+    }
     const members = this.#ring?.members.filter(({ state }) => state !== "left") ?? [];
     const all = [...new Set([...members.map(({ address }) => address), ...this.#slots.keys()])];
     this.#turn = (this.#turn + 1) % Math.max(1, all.length);
