@@ -1,4 +1,4 @@
-/** The replica: acknowledges what is durable, refuses what is not its own, drops what is too late. */
+/** The replica: acknowledges what is durable, refuses what is not its own, drops what is late. */
 import { describe, expect, test } from "vitest";
 import { digestOf } from "../../src/core/clock/digest.ts";
 import { noVersions, write } from "../../src/core/clock/versions.ts";
@@ -98,7 +98,7 @@ describe("a read", () => {
     expect(digestOf(world.node(2).store.versionsOf(cart))).toEqual(digestOf(versions));
   });
 
-  test("at a stand-in finds what it keeps for the owners, and never claims to know of nothing", () => {
+  test("at a stand-in finds what it keeps for owners, and never claims to know of nothing", () => {
     const world = worldOf();
     expect(tell(world, 4, read)).toEqual(["n4 > n1 has nothing, rebuilding"]);
     world.node(4).store.keep([2], { key: cart, versions });

@@ -203,7 +203,8 @@ export class QuorumWorld {
         const values = result.values.map((value) => new TextDecoder().decode(value));
         const flag = result.degraded ? ", degraded" : "";
         const seen = contextText(result.context);
-        return `found ${values.join(" | ") || "nothing"} ${seen}, fastest n${result.fastest}${flag}`;
+        const what = values.join(" | ") || "nothing";
+        return `found ${what} ${seen}, fastest n${result.fastest}${flag}`;
       }
       case "stored":
         return `stored, ${result.acks} acks, context ${contextText(result.context)}`;
@@ -239,9 +240,20 @@ export function keyNamed(name: string): Key {
   return keyOf("", new TextEncoder().encode(name));
 }
 
-export function contextText({ vector, dots }: CausalContext): string {
-  const all = [...vector, ...dots];
-  return `{${all.map(({ actor, counter }) => `n${Number(`0x${actor}`)}:${counter}`).join(" ")}}`;
+/** Events that follow on the vector's are shown as part of it: its form is no matter here. */
+function contextText({ vector, dots }: CausalContext): string {
+  const known = new Map(vector.map(({ actor, counter }) => [actor, counter]));
+  const beyond: string[] = [];
+  for (const { actor, counter } of dots) {
+    if (counter === (known.get(actor) ?? 0) + 1) known.set(actor, counter);
+    else beyond.push(`${nodeOf(actor)}:${counter}`);
+  }
+  const reached = [...known].sort().map(([actor, counter]) => `${nodeOf(actor)}:${counter}`);
+  return `{${[...reached, ...beyond].join(" ")}}`;
+}
+
+function nodeOf(actor: string): string {
+  return `n${Number(`0x${actor}`)}`;
 }
 
 function versionsText(versions: Versions): string {

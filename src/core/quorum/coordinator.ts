@@ -30,7 +30,7 @@ const retryMsSpread = 80;
 export class Coordinator {
   readonly #parts: FlightParts;
   readonly #flights = new Map<RequestId, Flight>();
-  /** By number, so that what is over is not kept from the garbage collector until its slot comes. */
+  /** By number: what is over must not stay in memory until its slot comes. */
   readonly #wheel = new Wheel<RequestId>();
   readonly #starts = new Float64Array(startsKept);
   #unanswered = 0;

@@ -1,4 +1,4 @@
-/** What a client is shown of versions: neither deleted nor expired values, but all of the context. */
+/** What a client is shown: neither deleted nor expired values, but all of the context. */
 import { counterOf } from "../clock/vector.ts";
 import { compareDots, contextOf, type Sibling, type Versions } from "../clock/versions.ts";
 import type { Millis, NodeId } from "../ids.ts";
