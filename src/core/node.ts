@@ -283,10 +283,4 @@ export class Node implements Out {
     this.notice({ kind: "epoch", epoch: state.epoch, why: "decided" });
     this.#standing.ringChanged(now);
   }
-
-  /** Whether a member says that it holds all it should, in the present epoch. */
-  #isFilled(node: NodeId): boolean {
-    const heartbeat = this.#gossip.heartbeatOf(node);
-    return heartbeat?.epoch === this.#ring.state.epoch && heartbeat.filling === 0;
-  }
 }
