@@ -31,8 +31,8 @@ export function holds(operations: Operations, operation: Operation): boolean {
 }
 
 /**
- * The union, bounded: all that matters of the retried ones, and the newest of the others. `a` is
- * in order; `b` may be in any, with repetitions.
+ * The union, bounded: a join, whatever was dropped on either side before. `a` is in order; `b` may
+ * be in any, with repetitions.
  */
 export function joinOperations(a: Operations, b: readonly Operation[]): Operations {
   if (a === b || b.length === 0) return a;
@@ -45,12 +45,17 @@ export function joinOperations(a: Operations, b: readonly Operation[]): Operatio
   return bounded(unique);
 }
 
+/**
+ * The newest of all, and far more of the retried ones. The first rule looks at all alike: if it
+ * looked at the others only, one that turns out as retried would have pushed another out for
+ * nothing, and the order in which replicas meet would matter.
+ */
 function bounded(sorted: readonly Operation[]): Operations {
   let retried = 0;
-  let recent = 0;
-  return sorted.filter((operation) =>
-    operation.retried ? ++retried <= retriedOperationsMax : ++recent <= recentOperationsMax,
-  );
+  return sorted.filter((operation, rank) => {
+    if (operation.retried) retried += 1;
+    return rank < recentOperationsMax || (operation.retried && retried <= retriedOperationsMax);
+  });
 }
 
 /** A retried mention comes before one that is not, so that it is the one that stays. */

@@ -15,7 +15,15 @@ import {
   type Operation,
   type Operations,
 } from "./operations.ts";
-import { counterOf, emptyVector, join, type Vector, withEvent } from "./vector.ts";
+import {
+  counterOf,
+  emptyVector,
+  includes,
+  join,
+  type Vector,
+  type VectorEntry,
+  withEvent,
+} from "./vector.ts";
 
 /** One write: the counter runs per (actor, partition), never per key. */
 export interface Dot {
@@ -66,7 +74,7 @@ export const noVersions: Versions = { ...emptyContext, siblings: [] };
 
 /** Whether the event is known to the context. */
 export function knows(context: CausalContext, dot: Dot): boolean {
-  return counterOf(context.vector, dot.actor) >= dot.counter || hasDot(context.dots, dot);
+  return reaches(context.vector, dot) || hasDot(context.dots, dot);
 }
 
 /** Everything that both know: what every replica comes to, in whatever order news arrives. */
@@ -108,7 +116,7 @@ export function write(
   const { operation, time, expiresAt, value } = change;
   const earlier = current.siblings.find((s) => isOperationOf(s, operation));
   if (earlier !== undefined || holds(current.operations, operation)) {
-    const seen = earlier === undefined ? context : contextWith(context, earlier.dot, operation);
+    const seen = contextAfter(context, current, { dot: earlier?.dot, operation });
     return { versions: current, isDuplicate: true, context: seen };
   }
   const kept: Sibling[] = [];
@@ -137,15 +145,14 @@ export function write(
     operations.filter((known) => !isSame(known, operation) || value === undefined),
     kept,
   );
-  return { versions, isDuplicate: false, context: contextWith(context, dot, operation) };
+  const seen = contextAfter(context, versions, { dot, operation });
+  return { versions, isDuplicate: false, context: seen };
 }
 
 /** What a reader of these versions has seen. */
 export function contextOf(versions: Versions): CausalContext {
   const { vector, siblings } = versions;
-  const dots = siblings
-    .map(({ dot }) => dot)
-    .filter((dot) => counterOf(vector, dot.actor) < dot.counter);
+  const dots = siblings.map(({ dot }) => dot).filter((dot) => !reaches(vector, dot));
   const operations = siblings.flatMap(({ operation }) => (operation ? [operation] : []));
   return {
     vector,
@@ -156,9 +163,7 @@ export function contextOf(versions: Versions): CausalContext {
 
 /** Whether every event that `part` knows is known to `whole` too. */
 export function includesContext(whole: CausalContext, part: CausalContext): boolean {
-  return (
-    part.vector.every((entry) => knows(whole, entry)) && part.dots.every((dot) => knows(whole, dot))
-  );
+  return includes(whole.vector, part.vector) && part.dots.every((dot) => knows(whole, dot));
 }
 
 /** Whether `versions` lacks something that `other` knows, so that a merge would change it. */
@@ -209,24 +214,59 @@ function settled(
     const { operation } = sibling;
     const isGone = operation !== undefined && holds(operations, operation);
     // Of two copies of one operation the smaller dot stays, on every replica.
-    const isCopy = operation !== undefined && siblings.some((s) => isOperationOf(s, operation));
-    if (isGone || isCopy) gone.push(sibling.dot);
+    const twin = operation ? siblings.findIndex((s) => isOperationOf(s, operation)) : -1;
+    if (isGone || twin >= 0) gone.push(sibling.dot);
     else siblings.push(sibling);
+    const first = siblings[twin];
+    if (first !== undefined && operation?.retried) siblings[twin] = { ...first, operation };
   }
   const extra = dots.length + gone.length === 0 ? dots : [...dots, ...gone];
   const beyond = extra.filter(
-    (dot) =>
-      counterOf(vector, dot.actor) < dot.counter && !siblings.some((s) => isSameDot(s.dot, dot)),
+    (dot) => !reaches(vector, dot) && !siblings.some((s) => isSameDot(s.dot, dot)),
   );
   return { vector, dots: uniqueDots(beyond), operations, siblings };
 }
 
-function contextWith(context: CausalContext, dot: Dot, operation: Operation): CausalContext {
-  return {
-    vector: context.vector,
-    dots: uniqueDots([...context.dots, dot]),
-    operations: joinOperations(context.operations, [operation]),
-  };
+/**
+ * What a writer knows after its write: what it named, its write as one more dot, and what is
+ * superseded here, but no sibling that it has not seen. Without the superseded the context would
+ * grow by a dot with every write.
+ */
+function contextAfter(
+  context: CausalContext,
+  versions: Versions,
+  own: { readonly dot: Dot | undefined; readonly operation: Operation },
+): CausalContext {
+  const mine = own.dot === undefined ? [] : [own.dot];
+  const unseen = versions.siblings.filter(
+    ({ dot }) => !isSameDot(dot, own.dot) && !knows(context, dot),
+  );
+  // Another copy of a retried write is known here as superseded, but elsewhere it is the write.
+  const mayHaveCopy = unseen.some(({ operation }) => operation?.retried);
+  const beyond = [...mine, ...unseen.map(({ dot }) => dot)];
+  const vector = mayHaveCopy
+    ? context.vector
+    : join(context.vector, vectorBelow(versions.vector, beyond));
+  const dots = [...context.dots, ...mine].filter((dot) => !reaches(vector, dot));
+  const operations = joinOperations(context.operations, [own.operation]);
+  return { vector, dots: uniqueDots(dots), operations };
+}
+
+/** As much of the vector as does not reach any of the dots. */
+function vectorBelow(vector: Vector, dots: readonly Dot[]): Vector {
+  const below: VectorEntry[] = [];
+  for (const entry of vector) {
+    let { counter } = entry;
+    for (const dot of dots) {
+      if (dot.actor === entry.actor && dot.counter <= counter) counter = dot.counter - 1;
+    }
+    if (counter > 0) below.push(counter === entry.counter ? entry : { ...entry, counter });
+  }
+  return below;
+}
+
+function reaches(vector: Vector, dot: Dot): boolean {
+  return counterOf(vector, dot.actor) >= dot.counter;
 }
 
 /** Two replicas hold the same write; one of them may know that it was retried. */
