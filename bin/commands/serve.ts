@@ -11,8 +11,11 @@ export async function serve(invocation: Invocation): Promise<number> {
   const { address, id } = node;
   const stopped = firstSignal(invocation);
   await output.result({ ready: true, address, id }, `node ${id} is ready at ${address}\n`);
-  const signal = await stopped;
-  output.note(`${signal}: finishing what is under way; once more ends it at once`);
+  const signal = await Promise.race([stopped, node.died]);
+  // Its disk failed: it has closed itself, and whoever watches it may start it again.
+  if (typeof signal !== "string") throw signal;
+  // A log that programs read holds nothing but JSON.
+  if (output.canRedraw) output.note(`${signal}: finishing; once more ends it at once`);
   await node.close();
   return signal === "SIGINT" ? exits.interrupted : exits.ok;
 }

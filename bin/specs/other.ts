@@ -14,6 +14,7 @@ export const otherCommands: readonly CommandSpec[] = [
     summary: "a cluster of three processes loses one, goes on, and agrees again",
     options: [
       ["--nodes <n>", "how many nodes (default 3)"],
+      ["--records <n>", "how many records to import (default 171,075)"],
       ["--keep", "leave the directories of the nodes where they are"],
       ["--embedded", "show the embedded database instead: load, kill, compare"],
     ],

@@ -1,7 +1,9 @@
 /**
- * Logs: one JSON object a line on stderr, each with the name of what happened, for programs first.
+ * Logs: one line on stderr with the name of what happened, JSON for programs, words on a terminal.
  * Embedded nodes are silent unless asked. pino is loaded only where something is logged.
  */
+import { isatty } from "node:tty";
+import { lineForPeople } from "./log-line.ts";
 
 export type LogLevel = "silent" | "error" | "warn" | "info" | "debug";
 
@@ -22,6 +24,9 @@ const stderr = 2;
 export async function openLog(level: LogLevel): Promise<Log> {
   if (level === "silent") return silentLog;
   const { pino } = await import("pino");
+  // Nothing may be lost when the process ends, and there are few lines.
+  const lines = pino.destination({ fd: stderr, sync: true });
+  const inWords = { write: (line: string) => lines.write(lineForPeople(line)) };
   const logger = pino(
     {
       level,
@@ -29,8 +34,7 @@ export async function openLog(level: LogLevel): Promise<Log> {
       messageKey: "event",
       formatters: { level: (label) => ({ level: label }) },
     },
-    // Nothing may be lost when the process ends, and there are few lines.
-    pino.destination({ fd: stderr, sync: true }),
+    isatty(stderr) ? inWords : lines,
   );
   return {
     debug: (event, fields) => logger.debug({ ...fields }, event),

@@ -11,7 +11,7 @@ import { CommandError, exits, usage } from "../../exit.ts";
 import { makeScratch } from "../../files.ts";
 import type { Invocation } from "../../invocation.ts";
 import { count, duration, plural, rate } from "../../units.ts";
-import { type City, loadCities } from "../cities.ts";
+import { type City, cityCount, loadCities } from "../cities.ts";
 import { createStory, type Story } from "../story.ts";
 import { type Expected, importAll, newTally, readAll, type Tally, writeOn } from "./load.ts";
 import { NodeProcess } from "./node-process.ts";
@@ -20,17 +20,16 @@ import { type Scene, showScene } from "./screen.ts";
 
 const copies = 3;
 const nodesMax = 9;
-const writesWithoutNode = 20_000;
+const writesWithoutNodeMax = 20_000;
 const pollMs = 200;
 const settleMsMax = 60_000;
 
 export async function clusterDemo(invocation: Invocation): Promise<number> {
   const { output, options } = invocation;
+  const length = numberOf(options, "nodes", { min: copies, max: nodesMax, usual: copies });
+  const records = numberOf(options, "records", { min: 100, max: cityCount, usual: cityCount });
   const scratch = makeScratch();
-  const nodes = Array.from(
-    { length: nodesOf(options["nodes"]) },
-    (_, i) => new NodeProcess(join(scratch.path, `n${i + 1}`)),
-  );
+  const nodes = Array.from({ length }, (_, i) => new NodeProcess(join(scratch.path, `n${i + 1}`)));
   const keep = options["keep"] === true;
   const leave = (): void => {
     for (const node of nodes) node.abandon();
@@ -50,7 +49,7 @@ export async function clusterDemo(invocation: Invocation): Promise<number> {
   const started = performance.now();
   const screen = showScene(output, scene);
   try {
-    await new ClusterStory(story, scene, nodes).tell();
+    await new ClusterStory({ story, scene, nodes, records }).tell();
     screen.stop();
     await story.end(Math.round(performance.now() - started));
     if (keep) output.note(`the nodes' directories are in ${scratch.path}`);
@@ -63,22 +62,35 @@ export async function clusterDemo(invocation: Invocation): Promise<number> {
   }
 }
 
-function nodesOf(text: unknown): number {
-  const nodes = text === undefined ? copies : Number(text);
-  if (Number.isInteger(nodes) && nodes >= copies && nodes <= nodesMax) return nodes;
-  throw usage(`--nodes is a number from ${copies} to ${nodesMax}, got ${String(text)}`);
+/** A whole number of the option's name, within bounds. */
+function numberOf(
+  options: Invocation["options"],
+  name: string,
+  bounds: { readonly min: number; readonly max: number; readonly usual: number },
+): number {
+  const text = options[name];
+  const number = text === undefined ? bounds.usual : Number(text);
+  if (Number.isInteger(number) && number >= bounds.min && number <= bounds.max) return number;
+  throw usage(`--${name} is from ${bounds.min} to ${bounds.max}, got ${String(text)}`);
 }
 
 class ClusterStory {
   readonly #story: Story;
   readonly #scene: Scene;
   readonly #nodes: readonly NodeProcess[];
+  readonly #records: number;
   readonly #expected: Expected = new Map();
 
-  constructor(story: Story, scene: Scene, nodes: readonly NodeProcess[]) {
-    this.#story = story;
-    this.#scene = scene;
-    this.#nodes = nodes;
+  constructor(parts: {
+    readonly story: Story;
+    readonly scene: Scene;
+    readonly nodes: readonly NodeProcess[];
+    readonly records: number;
+  }) {
+    this.#story = parts.story;
+    this.#scene = parts.scene;
+    this.#nodes = parts.nodes;
+    this.#records = parts.records;
   }
 
   async tell(): Promise<void> {
@@ -86,8 +98,9 @@ class ClusterStory {
       `Everwrite, a cluster of ${this.#nodes.length} processes: each record on ${copies} of ` +
         "them, no leader, always writeable.",
     );
-    const { cities, note } = await loadCities();
+    const { cities: all, note } = await loadCities();
     if (note !== undefined) await this.#story.say(note);
+    const cities = all.slice(0, this.#records);
     await this.#start();
     const [first, second] = this.#nodes as [NodeProcess, NodeProcess];
     const last = this.#nodes.at(-1) as NodeProcess;
@@ -150,14 +163,13 @@ class ClusterStory {
 
   /** The node dies in the middle of the load, and stays away while it goes on. */
   async #lose(node: NodeProcess, cities: readonly City[]) {
-    const total = writesWithoutNode;
+    const total = Math.min(writesWithoutNodeMax, cities.length);
     const tally = this.#begin("one node is dead; writing on", (now) => now.writes / total);
     await using client = await connect(this.#nodes.map(({ address }) => address));
     const started = performance.now();
-    const [head, tail] = [Math.floor(total / 20), total];
     const expected = this.#expected;
-    const load = writeOn(client, cities, { expected, tally, count: tail });
-    while (tally.writes < head && tally.errors === 0) await pause(1);
+    const load = writeOn(client, cities, { expected, tally, count: total });
+    while (tally.writes < total / 20 && tally.errors === 0) await pause(1);
     const before = tally.writes;
     await node.kill();
     await load;
