@@ -35,7 +35,8 @@ export class Copies {
   constructor(parts: CopiesParts) {
     this.#parts = parts;
     this.#queue = new KeyQueue({
-      load: (key, target) => this.#load(key, target),
+      fetch: (key, target) => parts.engine.get(copyKey(key, target)),
+      loaded: (record) => this.#loaded(record),
       correct: (key, cell, actual) => this.#account(key, cell, actual),
     });
   }
@@ -82,11 +83,10 @@ export class Copies {
     return this.#queue.idle();
   }
 
-  async #load(key: Key, target: NodeId): Promise<Loaded> {
-    const bytes = await this.#parts.engine.get(copyKey(key, target));
-    if (bytes === undefined) return absent;
-    const versions = this.decode(bytes);
-    return { versions, digest: digestOf(versions), bytes: bytes.length };
+  #loaded(record: Uint8Array | undefined): Loaded {
+    if (record === undefined) return absent;
+    const versions = this.decode(record);
+    return { versions, digest: digestOf(versions), bytes: record.length };
   }
 
   #encode(versions: Versions): Uint8Array {

@@ -43,8 +43,9 @@ export interface Task {
 export type Loaded = Omit<Cell, "target" | "flight">;
 
 export interface QueueParts {
-  /** What the engine holds. */
-  load(key: Key, target: NodeId): Promise<Loaded>;
+  /** The record that the engine holds, and what it says; both may refuse. */
+  fetch(key: Key, target: NodeId): Promise<Uint8Array | undefined>;
+  loaded(record: Uint8Array | undefined): Loaded;
   /** A write failed and this is what is there instead of what the cell says. */
   correct(key: Key, cell: Cell, actual: Loaded): void;
 }
@@ -78,7 +79,7 @@ export class KeyQueue {
     }
     this.#waiting += 1;
     line.tasks.push(task);
-    if (line.tasks.length === 1 && !line.isBusy) this.#advance(line);
+    this.#advance(line);
   }
 
   /** A task wrote a copy of its key. */
@@ -96,7 +97,12 @@ export class KeyQueue {
   }
 
   #advance(line: KeyLine): void {
-    while (!line.isBusy) {
+    if (line.isBusy) return;
+    if (line.isDoubtful) {
+      if (line.writing === 0) void this.#settle(line);
+      return;
+    }
+    for (;;) {
       const task = line.tasks[0];
       if (task === undefined) break;
       const missing = line.missing(task.targets);
@@ -117,19 +123,30 @@ export class KeyQueue {
 
   #load(line: KeyLine, target: NodeId): void {
     line.isBusy = true;
-    this.#parts.load(line.key, target).then(
-      (loaded) => {
-        line.cells.push({ target, ...loaded, flight: undefined });
-        line.isBusy = false;
-        this.#advance(line);
-      },
-      (error: unknown) => {
-        line.isBusy = false;
-        this.#waiting -= 1;
-        line.tasks.shift()?.fail(error);
-        this.#advance(line);
-      },
+    this.#parts.fetch(line.key, target).then(
+      (record) => this.#fetched(line, target, record),
+      (error: unknown) => this.#refuse(line, error),
     );
+  }
+
+  #fetched(line: KeyLine, target: NodeId, record: Uint8Array | undefined): void {
+    try {
+      const { versions, digest, bytes } = this.#parts.loaded(record);
+      line.cells.push({ target, versions, digest, bytes, flight: undefined });
+    } catch (error) {
+      this.#refuse(line, error);
+      return;
+    }
+    line.isBusy = false;
+    this.#advance(line);
+  }
+
+  /** The first task cannot be done; for the next one it is tried again. */
+  #refuse(line: KeyLine, error: unknown): void {
+    line.isBusy = false;
+    this.#waiting -= 1;
+    line.tasks.shift()?.fail(error);
+    this.#advance(line);
   }
 
   #land(line: KeyLine, failure: unknown): void {
@@ -137,17 +154,17 @@ export class KeyQueue {
     // Later writes of the key may have been built on this one: nothing goes on before the engine
     // has said what it holds after all.
     if (failure !== undefined) line.isDoubtful = true;
-    if (line.writing > 0) return;
-    if (line.isDoubtful && !line.isBusy) {
-      line.isBusy = true;
-      void this.#settle(line);
-    } else this.#letGo(line);
+    if (line.isDoubtful) this.#advance(line);
+    else this.#letGo(line);
   }
 
+  /** Never rejects. */
   async #settle(line: KeyLine): Promise<void> {
+    line.isBusy = true;
     for (const cell of line.cells) {
       try {
-        this.#parts.correct(line.key, cell, await this.#parts.load(line.key, cell.target));
+        const record = await this.#parts.fetch(line.key, cell.target);
+        this.#parts.correct(line.key, cell, this.#parts.loaded(record));
       } catch {
         // The engine is closed or damaged: whoever needs this copy next will be told.
       }
@@ -182,15 +199,18 @@ class KeyLine implements Line {
   }
 
   cellOf(target: NodeId): Cell {
-    const cell = this.cells.find((one) => one.target === target);
-    if (cell === undefined) throw new Error("a task names the copies that it needs");
-    return cell;
+    for (const cell of this.cells) if (cell.target === target) return cell;
+    throw new Error("a task names the copies that it needs");
   }
 
+  /** The first of these copies that is not known. */
   missing(targets: readonly NodeId[]): NodeId | undefined {
-    for (const target of targets) {
-      if (!this.cells.some((cell) => cell.target === target)) return target;
-    }
+    for (const target of targets) if (!this.#has(target)) return target;
     return undefined;
+  }
+
+  #has(target: NodeId): boolean {
+    for (const cell of this.cells) if (cell.target === target) return true;
+    return false;
   }
 }
