@@ -176,6 +176,33 @@ describe("a minority", () => {
   });
 });
 
+test("half of the members are no majority", () => {
+  const council = new Council({ seed, members: 4 });
+  council.run(20);
+  council.isCut = (from, to) => from <= 2 !== to <= 2;
+  const boxes = [1, 3].map((id) => council.propose(id, weighing(id, 2), 3_000));
+  council.run(4_000);
+  for (const { outcome } of boxes) expect(outcome).toMatchObject({ code: "QUORUM_UNAVAILABLE" });
+  expect(council.history.size).toBe(1);
+});
+
+test("promises of nodes that have no vote count for nothing", () => {
+  const council = new Council({ seed, members: 3 });
+  council.run(20);
+  council.crash(2);
+  council.crash(3);
+  const box = council.propose(1, weighing(1, 2), 3_000);
+  council.run(100);
+  const ballot = { round: 1, node: 1 };
+  for (const stranger of [4, 5]) {
+    council.receive(1, stranger, { kind: "promise", epoch: 2, ballot, accepted: undefined });
+    council.receive(1, stranger, { kind: "accepted", epoch: 2, ballot });
+  }
+  council.run(4_000);
+  // Nothing was put to the vote, so nobody can have accepted it.
+  expect(box.outcome).toMatchObject({ code: "QUORUM_UNAVAILABLE", applied: "no" });
+});
+
 describe("what cannot be is refused with a notice", () => {
   const base = ringOf([1, 2, 3].map((id) => memberOf(id)));
   const next = { ...base, epoch: 2 };
@@ -280,9 +307,11 @@ function storm(stormSeed: number): void {
     saveMsMax: [0, 20, 100][(stormSeed >> 2) % 3]!,
   });
   const { random } = council;
+  // In a hurry crashes hit single messages and saves; at leisure several epochs pass between.
+  const pauseMs = [400, 40][(stormSeed >> 3) % 2]!;
   const wishes: { mark: string; box: { outcome?: RingState | Failed } }[] = [];
   for (let step = 0; step < 60; step++) {
-    council.run(random.below(400));
+    council.run(random.below(pauseMs));
     const { id } = council.live[random.below(council.live.length)]!;
     const die = random.below(10);
     if (die < 3 && wishes.length < 40) {

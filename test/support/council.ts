@@ -6,7 +6,7 @@
 import type { Out, StoreOutcome, StoreWork } from "../../src/core/event.ts";
 import { Epochs } from "../../src/core/members/epochs.ts";
 import { type Change, votersOf } from "../../src/core/members/proposer.ts";
-import { decodeVote } from "../../src/core/members/vote.ts";
+import { compareBallots, decodeVote } from "../../src/core/members/vote.ts";
 import type { EpochMessage, Failed, Message } from "../../src/core/message.ts";
 import { type Random, seededRandom } from "../../src/core/random.ts";
 import { checkRing } from "../../src/core/ring/check-ring.ts";
@@ -65,6 +65,7 @@ export class Council {
   isCut: (from: number, to: number) => boolean = () => false;
   readonly #options: Required<CouncilOptions>;
   readonly #events: { at: number; run: () => void }[] = [];
+  readonly #ballots = new Map<string, number>();
   readonly #accepted = new Map<string, Map<string, Set<number>>>();
 
   constructor(options: CouncilOptions) {
@@ -162,13 +163,33 @@ export class Council {
     const { life } = seat;
     return {
       send: (to, message) => {
-        if (seat.life === life) this.#send(seat.id, to, message);
+        if (seat.life !== life) return;
+        this.#watch(seat, message as EpochMessage);
+        this.#send(seat.id, to, message);
       },
       store: (work, then) => this.#store(seat, work, then),
       notice: (notice) => {
         if (notice.kind === "refused") this.notices.push(`${notice.what}: ${notice.why}`);
       },
     };
+  }
+
+  /** No ballot serves two lives of a node, and no answer goes out before its vote is durable. */
+  #watch(seat: Seat, message: EpochMessage): void {
+    if (message.kind === "prepare") {
+      const { epoch, ballot } = message;
+      const name = `${epoch}/${ballot.round}.${ballot.node}`;
+      const life = this.#ballots.get(name) ?? seat.life;
+      if (life !== seat.life) this.faults.push(`ballot ${name} is used again after a crash`);
+      this.#ballots.set(name, life);
+    } else if (message.kind === "promise" || message.kind === "accepted") {
+      const bytes = seat.meta.get("vote");
+      const vote = bytes === undefined ? undefined : decodeVote(bytes, decodeRing);
+      const ballot = message.kind === "promise" ? vote?.promised : vote?.accepted?.ballot;
+      const isLater = vote !== undefined && vote.epoch > message.epoch;
+      const isBehind = ballot === undefined || compareBallots(ballot, message.ballot) < 0;
+      if (!isLater && isBehind) this.faults.push(`node ${seat.id} told a vote before it was safe`);
+    }
   }
 
   #send(from: number, to: number, message: Message): void {

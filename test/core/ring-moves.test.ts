@@ -1,0 +1,196 @@
+/** Who finishes moves, when, and when data that moved away is dropped. */
+import { describe, expect, test } from "vitest";
+import type { StoreOutcome } from "../../src/core/event.ts";
+import { admit, finishMoves, remove } from "../../src/core/members/changes.ts";
+import { Moves, movesDefaults } from "../../src/core/members/moves.ts";
+import type { Failed } from "../../src/core/message.ts";
+import { Ring } from "../../src/core/ring/ring.ts";
+import type { RingState } from "../../src/core/ring/ring-state.ts";
+import { memberOf, ringOf } from "../support/council.ts";
+
+const graceMs = 60_000;
+
+/** One node's machine; proposals and drops are carried out at once, or by hand. */
+class Bench {
+  now = 1_000;
+  ring: Ring;
+  filled = new Set<number>();
+  down = new Set<number>();
+  proposed = 0;
+  changesBetween: ((state: RingState) => RingState) | undefined;
+  readonly dropped: number[] = [];
+  outcome: StoreOutcome = { kind: "durable" };
+  readonly moves: Moves;
+
+  constructor(state: RingState, self: number) {
+    this.ring = new Ring(state, self);
+    this.moves = new Moves({
+      self,
+      tuning: { ...movesDefaults, graceMs },
+      ring: () => this.ring,
+      isFilled: (node) => this.filled.has(node),
+      liveness: {
+        isLive: (node) => !this.down.has(node),
+        latencyMs: () => 1,
+        answered: () => {},
+        missed: () => {},
+      },
+      out: {
+        send: () => {},
+        notice: () => {},
+        store: (work, then) => {
+          if (work.kind !== "drop-partition") throw new Error(work.kind);
+          this.dropped.push(work.partition);
+          then(this.outcome, this.now);
+        },
+      },
+      propose: (_now, change, done) => this.#propose(change, done),
+    });
+  }
+
+  get state(): RingState {
+    return this.ring.state;
+  }
+
+  install(state: RingState): void {
+    this.ring = new Ring(state, this.ring.self);
+  }
+
+  run(ms: number): void {
+    for (const end = this.now + ms; this.now < end; ) {
+      this.now += 100;
+      this.moves.tick(this.now);
+    }
+  }
+
+  #propose(
+    change: (state: RingState) => RingState | Failed,
+    done: (outcome: RingState | Failed) => void,
+  ): void {
+    this.proposed += 1;
+    if (this.changesBetween !== undefined) this.install(this.changesBetween(this.state));
+    const outcome = change(this.state);
+    if (!("kind" in outcome)) this.install(outcome);
+    done(outcome);
+  }
+}
+
+function joining(): RingState {
+  const base = ringOf([1, 2, 3].map((id) => memberOf(id)));
+  const state = admit(base, { address: "n4:7400", dc: "dc1", rack: "r1", weight: 1 });
+  if ("kind" in state) throw new Error(state.message);
+  return state;
+}
+
+describe("moves end", () => {
+  test("when all owners to come are filled, and not before", () => {
+    const bench = new Bench(joining(), 1);
+    bench.filled = new Set([1, 2, 3]);
+    bench.run(5_000);
+    expect(bench.proposed).toBe(0);
+    bench.filled.add(4);
+    bench.run(1_000);
+    expect(bench.state.moves).toEqual([]);
+    expect(bench.proposed).toBe(1);
+  });
+
+  test("by the lowest live member alone", () => {
+    for (const [self, down, proposes] of [
+      [1, [], true],
+      [2, [], false],
+      [2, [1], true],
+      [3, [1], false],
+    ] as const) {
+      const bench = new Bench(joining(), self);
+      bench.filled = new Set([1, 2, 3, 4]);
+      bench.down = new Set(down);
+      bench.run(1_000);
+      expect(bench.proposed > 0, `node ${self} with ${down} down`).toBe(proposes);
+    }
+  });
+
+  test("only in the epoch in which that was seen", () => {
+    const bench = new Bench(joining(), 1);
+    bench.filled = new Set([1, 2, 3, 4]);
+    bench.changesBetween = (state) => ({ ...state, epoch: state.epoch + 1 });
+    bench.run(300);
+    expect(bench.proposed).toBe(1);
+    expect(bench.state.moves).not.toEqual([]);
+    bench.changesBetween = undefined;
+    bench.run(1_000);
+    expect(bench.state.moves).toEqual([]);
+  });
+});
+
+describe("data that moved away", () => {
+  const filledAll = new Set([1, 2, 3, 4]);
+  const lost = (before: RingState, after: RingState, node: number): number[] =>
+    before.owners.flatMap((row, p) =>
+      row.includes(node) && !after.owners[p]!.includes(node) ? [p] : [],
+    );
+
+  test("is dropped after a time of grace, once", () => {
+    const before = joining();
+    const bench = new Bench(before, 3);
+    bench.filled = filledAll;
+    bench.run(graceMs * 2);
+    expect(bench.dropped).toEqual([]);
+    bench.install(finishMoves(before, before.moves));
+    const gone = lost(before, bench.state, 3);
+    expect(gone.length).toBeGreaterThan(0);
+    bench.run(graceMs - 1_000);
+    expect(bench.dropped).toEqual([]);
+    bench.run(graceMs * 2);
+    expect([...bench.dropped].sort()).toEqual(gone);
+  });
+
+  test("stays while an owner is not known to be filled", () => {
+    const before = joining();
+    const bench = new Bench(finishMoves(before, before.moves), 3);
+    bench.filled = new Set([1, 3, 4]);
+    bench.run(graceMs * 3);
+    expect(bench.dropped).toEqual([]);
+    bench.filled.add(2);
+    bench.run(1_000);
+    expect(bench.dropped.length).toBeGreaterThan(0);
+  });
+
+  test("stays when it comes back before the time is over", () => {
+    const before = joining();
+    const bench = new Bench(finishMoves(before, before.moves), 3);
+    bench.filled = filledAll;
+    bench.run(graceMs / 2);
+    const back = remove(bench.state, 4);
+    if ("kind" in back) throw new Error(back.message);
+    bench.install(back);
+    bench.run(graceMs * 3);
+    expect(bench.dropped).toEqual([]);
+  });
+
+  test("is tried again later when it could not be dropped", () => {
+    const before = joining();
+    const bench = new Bench(finishMoves(before, before.moves), 3);
+    bench.filled = filledAll;
+    bench.outcome = { kind: "failed", code: "IO", message: "no disk", applied: "no" };
+    bench.run(graceMs + 5_000);
+    const tried = bench.dropped.length;
+    expect(tried).toBe(lost(before, bench.state, 3).length);
+    bench.outcome = { kind: "durable" };
+    bench.run(graceMs + 5_000);
+    expect(bench.dropped.length).toBe(2 * tried);
+    bench.run(graceMs * 2);
+    expect(bench.dropped.length).toBe(2 * tried);
+  });
+
+  test("that an earlier life left behind is found by looking at everything", () => {
+    const state = ringOf(
+      [1, 2, 3, 4].map((id) => memberOf(id)),
+      8,
+      1,
+    );
+    const bench = new Bench(state, 1);
+    bench.filled = filledAll;
+    bench.run(graceMs * 2);
+    expect(bench.dropped).toHaveLength(6);
+  });
+});
