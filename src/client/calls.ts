@@ -5,7 +5,7 @@
  */
 
 import type { Key } from "../core/key.ts";
-import { hedgeOneIn } from "../core/limits.ts";
+import { deadlineMsMax, deadlineMsMin, hedgeOneIn } from "../core/limits.ts";
 import type { Command, Failed } from "../core/message.ts";
 import { ClusterError, isClusterCode } from "../errors.ts";
 import type { Answer, Connection } from "./connection.ts";
@@ -230,7 +230,7 @@ export class Calls {
 
 /** A later attempt says so: its operation must be recognised wherever it was applied. */
 function commandOf({ request: { command }, isSent }: Call, leftMs: number): Command {
-  const deadlineMs = Math.max(1, Math.ceil(leftMs));
+  const deadlineMs = Math.min(deadlineMsMax, Math.max(deadlineMsMin, Math.floor(leftMs)));
   if (command.kind !== "put" || !isSent) return { ...command, deadlineMs };
   return { ...command, deadlineMs, operation: { ...command.operation, retried: true } };
 }
