@@ -179,7 +179,9 @@ class Connection implements Socket {
     });
     socket.on("close", (code, reason) => {
       const said = reason.length === 0 ? "" : ` (${reason.toString()})`;
-      this.end(`${remote}: ${failure ?? `closed with ${code}${said}`}`, undefined);
+      const why = failure ?? `closed with ${code}${said}`;
+      // The system's own messages often name the address already.
+      this.end(why.includes(remote) ? why : `${remote}: ${why}`, undefined);
     });
   }
 
