@@ -1,4 +1,4 @@
-/** Changes of the ring as values: what each does at once, what it leaves to moves, what it refuses. */
+/** Changes of the ring as values: what each does at once, what it leaves to moves and refuses. */
 import { describe, expect, test } from "vitest";
 import {
   admit,

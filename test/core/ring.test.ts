@@ -87,7 +87,7 @@ describe("a preference list", () => {
     expect(ring.preference(2)).toEqual([3, 1, 2, 4]);
   });
 
-  test("includes members that own nothing yet, leaving ones last, and those that left never", () => {
+  test("includes members that own nothing, leaving ones last, and those that left never", () => {
     const members = [
       memberOf(1),
       memberOf(2, { state: "left" }),

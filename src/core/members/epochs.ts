@@ -83,7 +83,7 @@ export class Epochs {
     this.#proposer.propose(now, change, done, timeoutMs);
   }
 
-  /** A member says which epoch it is in. Whoever is behind gets the newest, which is a whole one. */
+  /** A member says which epoch it is in. Whoever is behind gets the newest, and that is all. */
   seen(now: Millis, node: NodeId, epoch: number): void {
     const { state } = this.#parts.ring();
     if (epoch < state.epoch) this.#tell(now, node);

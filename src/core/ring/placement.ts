@@ -3,7 +3,7 @@
  * partition (as many units as copies) through its racks (each with a ceiling) to the nodes (as
  * many units as their share). It begins with the copies that stay where they are, which cost
  * nothing, and adds one unit at a time along a cheapest path that may push earlier units elsewhere
- * (successive shortest paths). With ceilings that round a fair spread up, a full flow always exists.
+ * (successive shortest paths). Ceilings that round a fair spread up always leave a full flow.
  */
 import { assert } from "../../../native-free-engine/base/assert.ts";
 
