@@ -2,12 +2,15 @@
  * A cursor over the keys of a memtable as they were at one instant: one entry a key, its newest
  * version below the limit. Reads the arena in place; never blocks.
  */
-import { compareBytes, headOf } from "./base/bytes.ts";
+import { headOf } from "./base/bytes.ts";
 import { atEnd, atEntry, type Cursor } from "./cursor.ts";
 import { keyLengthMask, keyOffset } from "./log/operation.ts";
 import { wordsOf } from "./log/sort-operations.ts";
 import type { Memtable } from "./memtable.ts";
+import type { MemtableOrder } from "./memtable-order.ts";
 import { emptyFound } from "./table/found.ts";
+
+const noKeys: Int32Array = new Int32Array(0);
 
 export class MemtableCursor implements Cursor {
   state = atEnd;
@@ -26,10 +29,12 @@ export class MemtableCursor implements Cursor {
   readonly stable = false;
   readonly #memtable: Memtable;
   readonly #words: Int32Array;
-  readonly #ordered: Int32Array;
+  readonly #order: MemtableOrder;
   readonly #limit: number;
   readonly #skip: number;
   readonly #found = emptyFound();
+  /** The keys of one bucket: the one that the cursor stands in. */
+  #keys = noKeys;
   #position = 0;
 
   /** `limit` is the offset below which operations are visible. */
@@ -37,25 +42,29 @@ export class MemtableCursor implements Cursor {
     this.#memtable = memtable;
     this.bytes = memtable.arena;
     this.#words = wordsOf(memtable.arena);
-    this.#ordered = memtable.ordered();
+    this.#order = memtable.order();
     this.#limit = limits.limit;
     this.#skip = limits.skip;
   }
 
   first(): void {
+    this.#keys = this.#order.edge(1);
     this.#settle(0, 1);
   }
 
   last(): void {
-    this.#settle(this.#ordered.length - 1, -1);
+    this.#keys = this.#order.edge(-1);
+    this.#settle(this.#keys.length - 1, -1);
   }
 
   seek(key: Uint8Array, at: number, length: number): void {
-    this.#settle(this.#lowerBound(key, at, length, 0), 1);
+    this.#keys = this.#order.around(key, at, length);
+    this.#settle(this.#order.below(this.#keys, key, at, length, 0), 1);
   }
 
   seekBelow(key: Uint8Array, at: number, length: number, orEqual: boolean): void {
-    this.#settle(this.#lowerBound(key, at, length, orEqual ? 1 : 0) - 1, -1);
+    this.#keys = this.#order.around(key, at, length);
+    this.#settle(this.#order.below(this.#keys, key, at, length, orEqual ? 1 : 0) - 1, -1);
   }
 
   next(): void {
@@ -72,22 +81,29 @@ export class MemtableCursor implements Cursor {
 
   close(): void {
     this.state = atEnd;
+    this.#keys = noKeys;
   }
 
   /** The share of keys in [low, high), from 0 to 1. */
   shareWithin(low: Uint8Array | undefined, high: Uint8Array | undefined): number {
-    const all = this.#ordered.length;
-    const from = low === undefined ? 0 : this.#lowerBound(low, 0, low.length, 0);
-    const to = high === undefined ? all : this.#lowerBound(high, 0, high.length, 0);
+    const all = this.#memtable.keyCount;
+    const from = low === undefined ? 0 : this.#order.rank(low);
+    const to = high === undefined ? all : this.#order.rank(high);
     return Math.max(0, to - from) / all;
   }
 
   /** Shows the nearest key from that position on, in that direction, that is visible. */
-  #settle(from: number, step: number): void {
-    const ordered = this.#ordered;
-    for (let i = from; i >= 0 && i < ordered.length; i += step) {
-      const first = ordered[i]!;
-      const at = this.#memtable.newestOf(first, this.#limit);
+  #settle(from: number, step: 1 | -1): void {
+    let keys = this.#keys;
+    for (let i = from; ; i += step) {
+      if (i < 0 || i >= keys.length) {
+        const beside = this.#order.beside(keys, step);
+        if (beside === undefined) break;
+        keys = beside;
+        this.#keys = keys;
+        i = step > 0 ? 0 : keys.length - 1;
+      }
+      const at = this.#memtable.newestOf(keys[i]!, this.#limit);
       if (at === 0) continue;
       this.#position = i;
       this.#show(at);
@@ -109,21 +125,5 @@ export class MemtableCursor implements Cursor {
     this.sequence = found.sequence;
     this.head = headOf(this.bytes, this.suffixAt + this.#skip, this.suffixLength - this.#skip);
     this.state = atEntry;
-  }
-
-  /** The first position whose key compares with the given one at `order` or above. */
-  #lowerBound(key: Uint8Array, at: number, length: number, order: 0 | 1): number {
-    let low = 0;
-    let high = this.#ordered.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const operation = this.#ordered[middle]!;
-      const kindAndKey = this.#words[(operation >>> 2) + 1]!;
-      const keyAt = keyOffset(operation, kindAndKey >>> 24);
-      const side = compareBytes(this.bytes, keyAt, kindAndKey & keyLengthMask, key, at, length);
-      if (side < 0 || (order === 1 && side === 0)) low = middle + 1;
-      else high = middle;
-    }
-    return low;
   }
 }

@@ -88,7 +88,7 @@ function cursorsOf(parts: EngineParts, view: View, bounds: ScanBounds, sequence:
     (memtable) => memtable.keyCount > 0 && memtable.firstSequence <= sequence,
   );
   const skip = sharedByAll([
-    ...memtables.flatMap((memtable) => memtable.keyBounds()),
+    ...memtables.map((memtable) => memtable.order().prefix()),
     ...[...fresh, ...runs.flat()].flatMap(({ meta }) => [meta.smallest, meta.largest]),
   ]);
   const mayRead = () => parts.pace.synchronous();

@@ -48,6 +48,7 @@ export function sortOperations(arena: Uint8Array, offsets: Int32Array): void {
 
 /** Merges two sorted arrays of distinct keys; neither is changed. */
 export function mergeOperations(arena: Uint8Array, a: Int32Array, b: Int32Array): Int32Array {
+  if (a.length === 0) return b;
   const words = wordsOf(arena);
   const merged = new Int32Array(a.length + b.length);
   let from = 0;
