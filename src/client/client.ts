@@ -171,7 +171,7 @@ class ClusterClient implements Client {
   }
 }
 
-/** Identifies one write through all its attempts (DESIGN section 4, "Retries"). */
+/** Identifies one write through all its attempts. */
 function newOperation(): Operation {
   return { at: Date.now(), nonce: Math.floor(Math.random() * 0x100000000), retried: false };
 }

@@ -29,6 +29,8 @@ export type Event =
       readonly ticket: Ticket;
       readonly outcome: StoreOutcome;
     }
+  /** Some of what is held of a partition turned out to be unreadable. */
+  | { readonly kind: "damage"; readonly now: Millis; readonly partition: Partition }
   /** The transport's connection to a peer was made, or broke (reset, refused, closed). */
   | { readonly kind: "link"; readonly now: Millis; readonly peer: NodeId; readonly up: boolean };
 
@@ -117,6 +119,11 @@ export type StoreWork =
   /** Durable facts of the node itself: epochs, votes, standing. Answered by `meta` or `durable`. */
   | { readonly kind: "load-meta"; readonly name: string }
   | { readonly kind: "save-meta"; readonly name: string; readonly bytes: Uint8Array }
+  /**
+   * The partition was not held without a break: its next dots come from a fresh actor. Answered by
+   * `durable`.
+   */
+  | { readonly kind: "renew-actor"; readonly partition: Partition }
   /** Removes a partition that this node no longer owns. Answered by `durable`. */
   | { readonly kind: "drop-partition"; readonly partition: Partition };
 

@@ -9,7 +9,7 @@ import { Budget, budgetDefaults } from "./budget.ts";
 import type { Effect, Event, Notice, Out, StoreOutcome, StoreWork } from "./event.ts";
 import { failed } from "./failure.ts";
 import { Handoff, handoffDefaults } from "./handoff.ts";
-import type { Millis, NodeId, RequestId, Ticket } from "./ids.ts";
+import type { Millis, NodeId, Partition, RequestId, Ticket } from "./ids.ts";
 import { admit } from "./members/changes.ts";
 import { Epochs } from "./members/epochs.ts";
 import { Gossip, gossipDefaults } from "./members/gossip.ts";
@@ -133,6 +133,10 @@ export class Node implements Out {
         break;
       case "tick":
         this.#tick(now);
+        break;
+      case "damage":
+        this.#standing.lost(now, event.partition);
+        this.#renewActor(event.partition);
         break;
       case "link":
         this.#liveness.linkChanged(event.peer, event.up, now);
@@ -278,9 +282,18 @@ export class Node implements Out {
   }
 
   #install(state: RingState, now: Millis): void {
+    const before = new Set(this.#ring.held());
     this.#ring = new Ring(state, this.#self);
+    for (const partition of this.#ring.held()) {
+      if (!before.has(partition)) this.#renewActor(partition);
+    }
     this.#effects.push({ kind: "ring", state });
     this.notice({ kind: "epoch", epoch: state.epoch, why: "decided" });
     this.#standing.ringChanged(now);
+  }
+
+  /** An actor vouches for an unbroken hold. */
+  #renewActor(partition: Partition): void {
+    this.store({ kind: "renew-actor", partition }, () => {});
   }
 }

@@ -5,7 +5,7 @@
  */
 import type { Effect, Event, Notice, StoreOutcome, StoreWork } from "../core/event.ts";
 import { failed } from "../core/failure.ts";
-import type { Millis, NodeId, RequestId } from "../core/ids.ts";
+import type { Millis, NodeId, Partition, RequestId } from "../core/ids.ts";
 import type { Command, Message, Result } from "../core/message.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
 import { Inbox } from "./inbox.ts";
@@ -67,6 +67,10 @@ export class Driver {
 
   request(id: RequestId, command: Command): void {
     this.#inbox.push({ kind: "request", now: this.#parts.clock.now(), id, command });
+  }
+
+  damage(partition: Partition): void {
+    this.#inbox.push({ kind: "damage", now: this.#parts.clock.now(), partition });
   }
 
   link(peer: NodeId, up: boolean): void {

@@ -6,7 +6,7 @@
 import { randomBytes } from "node:crypto";
 import type { Engine } from "../../native-free-engine/index.ts";
 import type { Client, ConnectOptions } from "../client/api.ts";
-import type { NodeId, Partition } from "../core/ids.ts";
+import type { NodeId } from "../core/ids.ts";
 import { Node } from "../core/node.ts";
 import { seededRandom } from "../core/random.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
@@ -65,7 +65,6 @@ export class Running implements RunningNode {
   readonly #peers: Peers;
   readonly #clients: Clients;
   readonly #driver: Driver;
-  #held: ReadonlySet<Partition>;
   #closing: Promise<void> | undefined;
 
   static async start(parts: RunningParts): Promise<Running> {
@@ -86,7 +85,7 @@ export class Running implements RunningNode {
       },
       onDamage: (partition, error) => {
         log.error("node.damage", { partition, why: textOf(error) });
-        if (partition !== undefined) store.regained(partition);
+        if (partition !== undefined) running.#driver.damage(partition);
       },
     });
     const running = new Running(parts, { store, died });
@@ -107,7 +106,6 @@ export class Running implements RunningNode {
     this.died = died;
     this.#parts = parts;
     this.#store = store;
-    this.#held = heldBy(ring, identity.id);
     const shared = { ring, turn: this.#turn, keepAlive: this.#keepAlive, log };
     const now = (): number => clock.now();
     const welcome = new Welcome({
@@ -170,11 +168,6 @@ export class Running implements RunningNode {
   }
 
   #ringChanged(state: RingState): void {
-    // What this node did not hold until now was written to without it.
-    for (const partition of heldBy(state, this.id)) {
-      if (!this.#held.has(partition)) this.#store.regained(partition);
-    }
-    this.#held = heldBy(state, this.id);
     this.#peers.setRing(state);
     this.#clients.setRing(state);
   }
@@ -198,14 +191,6 @@ export class Running implements RunningNode {
     }
     log.info("node.closed", { id: this.id });
   }
-}
-
-/** The partitions that a node owns, or will own. */
-function heldBy({ owners, moves }: RingState, node: NodeId): ReadonlySet<Partition> {
-  const held = new Set<Partition>();
-  for (const [partition, nodes] of owners.entries()) if (nodes.includes(node)) held.add(partition);
-  for (const { partition, to } of moves) if (to.includes(node)) held.add(partition);
-  return held;
 }
 
 function textOf(error: unknown): string {

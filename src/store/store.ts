@@ -113,14 +113,6 @@ export class Store {
     }
   }
 
-  /**
-   * The node holds the partition anew: it did not see all that was written meanwhile, or damage
-   * took something away. Its next dots there come from a fresh actor.
-   */
-  regained(partition: Partition): void {
-    this.#incarnations.renew(partition, []);
-  }
-
   /** Resolves when hints are counted and all trees are made. */
   ready(): Promise<void> {
     return this.#recount.done;
@@ -151,6 +143,10 @@ export class Store {
       case "drop-hints":
         this.#writes.dropHints(work, done);
         return;
+      case "renew-actor":
+        this.#incarnations.renew(work.partition, []);
+        this.#answers.give(done, { kind: "durable" });
+        return;
       case "tree":
         this.#answers.give(done, this.#trees.answer(work));
         return;
@@ -162,7 +158,9 @@ export class Store {
   #lengthy(
     work: Exclude<
       StoreWork,
-      { kind: "read" | "write" | "merge" | "keep-hints" | "drop-hints" | "tree" }
+      {
+        kind: "read" | "write" | "merge" | "keep-hints" | "drop-hints" | "tree" | "renew-actor";
+      }
     >,
   ): Promise<StoreOutcome> {
     switch (work.kind) {
