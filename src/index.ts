@@ -41,6 +41,12 @@ export type {
   Stored,
 } from "./client/api.ts";
 export { Context } from "./client/context.ts";
+export { type Crdt, fromSiblings } from "./client/crdt/crdt.ts";
+export { type GSet, gSet } from "./client/crdt/g-set.ts";
+export { type OrSet, orSet } from "./client/crdt/or-set.ts";
+export { type PnCounter, pnCounter } from "./client/crdt/pn-counter.ts";
+export { type ResolverName, resolvers } from "./client/resolve/resolver.ts";
+export type { Resolver, WrittenValue } from "./client/resolve/sibling.ts";
 export type { DescribedVersions } from "./core/admin/describe.ts";
 export type { NodeStatus, Status } from "./core/admin/status.ts";
 export type { Member, RingState } from "./core/ring/ring-state.ts";

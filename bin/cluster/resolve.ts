@@ -1,21 +1,27 @@
 /** --resolve: one value made of several, by the resolver of that name. */
 import type { Found } from "../../src/client/api.ts";
 import { withValues } from "../../src/client/found.ts";
+import type { ResolverName } from "../../src/client/resolve/resolver.ts";
 import { usage } from "../exit.ts";
 
-const names = ["lww", "union", "counter"] as const;
-
-type Name = (typeof names)[number];
+const names: readonly ResolverName[] = ["lww", "union", "counter"];
 
 /** Refuses a name that is none before anything is asked of the cluster. */
-export function resolverNamed(text: unknown): Name | undefined {
+export function resolverNamed(text: unknown): ResolverName | undefined {
   if (text === undefined) return undefined;
   const name = names.find((known) => known === text);
   if (name === undefined) throw usage(`--resolve is lww, union or counter, got ${String(text)}`);
   return name;
 }
 
-export async function resolved(found: Found, _name: Name): Promise<Found> {
+/** Siblings stay siblings when one of them is not of the resolver's form. */
+export async function resolved(found: Found, name: ResolverName): Promise<Found> {
   if (found.values.length < 2) return found;
-  return withValues(found, found.values.slice(0, 1));
+  const { resolvers } = await import("../../src/client/resolve/resolver.ts");
+  const siblings = found.values.map((value, i) => ({
+    value,
+    ...(found.written[i] ?? { time: 0, actor: "" }),
+  }));
+  const value = resolvers[name](siblings);
+  return value === undefined ? found : withValues(found, [value]);
 }
