@@ -1,12 +1,10 @@
 /**
- * SipHash-2-4 (Aumasson, Bernstein 2012): a 64-bit mark that only holders of a 128-bit key can make.
- * It seals the contexts that clients carry. Written out because the core imports no package; in
- * 32-bit halves, since a BigInt costs more than the whole hash.
+ * SipHash-2-4 (Aumasson, Bernstein 2012): a 64-bit mark that only those can make who hold the
+ * 128-bit key. It seals the contexts that clients carry. Written out because the core imports no
+ * package; in 32-bit halves, since a BigInt costs more than the whole hash.
  */
 import { readU32 } from "../../native-free-engine/base/bytes.ts";
 import type { Hash } from "./message.ts";
-
-export const sipKeyBytes = 16;
 
 /** Of the first `length` bytes. The whole state stays in locals, which is several times faster. */
 export function sipHash(key: Uint8Array, bytes: Uint8Array, length = bytes.length): Hash {

@@ -1,4 +1,4 @@
-/** Resolvers: one outcome for the same siblings in any order, and hands off what they do not know. */
+/** Resolvers: one outcome for the same siblings in any order, and hands off what is not theirs. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { pnCounter } from "../../src/client/crdt/pn-counter.ts";

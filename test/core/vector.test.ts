@@ -1,4 +1,4 @@
-/** Vectors are sets of events that begin with the first: join is their union, order is inclusion. */
+/** Vectors are sets of events, each with all before it: join is union, order is inclusion. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {

@@ -1,6 +1,6 @@
 /**
- * Values that merge by themselves (conflict-free replicated data types, Shapiro et al. 2011): siblings
- * of one become one, whatever the order and however often. They are kept as JSON, readable by
+ * Values that merge by themselves (conflict-free replicated data types, Shapiro et al. 2011):
+ * siblings become one, whatever the order and however often. They are kept as JSON, readable by
  * people, each with its type; equal states have equal bytes.
  *
  *     await client.update("cart", (values) => {
