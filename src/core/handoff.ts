@@ -173,7 +173,7 @@ export class Handoff {
 
   #sayNone(now: Millis, node: NodeId, target: Target): void {
     const { isLive, started, said, sayAt } = target;
-    if (!isLive || target.isBusy || started === undefined) return;
+    if (!isLive || started === undefined) return;
     if (said >= sayTimes || now < sayAt) return;
     target.said += 1;
     target.sayAt = now + sayAgainMs;

@@ -1,8 +1,12 @@
 /** Hinted handoff: hints reach those they are for, and go only once they are durable there. */
 import { describe, expect, test } from "vitest";
 import { isEqual } from "../../src/core/clock/versions.ts";
+import type { StoreOutcome } from "../../src/core/event.ts";
+import { Handoff, handoffDefaults } from "../../src/core/handoff.ts";
 import { nameOf } from "../../src/core/key.ts";
-import type { Entry } from "../../src/core/message.ts";
+import type { Entry, Message } from "../../src/core/message.ts";
+import { seededRandom } from "../../src/core/random.ts";
+import { Ring } from "../../src/core/ring/ring.ts";
 import { keysIn, Town } from "../support/replica-town.ts";
 
 const seed = Number(process.env["SEED"] ?? 1);
@@ -175,6 +179,55 @@ describe("hints", () => {
     expect(keepers(town)).toEqual([]);
     expect(has(town, 2, entries)).toBe(true);
   });
+});
+
+test("a node takes in so many batches at a time, and refuses more", () => {
+  const town = townOfFour();
+  town.start();
+  town.run(3_000);
+  town.sent.length = 0;
+  const entry = town.put(3, keysIn(1, 4, 1)[0]!, "kept", [3]);
+  for (let request = 1; request <= 6; request++) {
+    const message = { kind: "hints", request, entries: [entry], round: 0 } as const;
+    town.life(2).handoff.receive(town.now, 4, message);
+  }
+  town.run(1_000);
+  const stored = town.sent.flatMap(({ message }) =>
+    message.kind === "hints-reply" ? [message.stored] : [],
+  );
+  expect([...stored].sort()).toEqual([false, false, true, true, true, true]);
+});
+
+test("what was counted before a target came up is not told to it", () => {
+  const town = townOfFour();
+  town.start(1, 3, 4);
+  town.run(3_000);
+  const counts: ((outcome: StoreOutcome, now: number) => void)[] = [];
+  const sent: Message[] = [];
+  let isUp = false;
+  const handoff = new Handoff({
+    self: 4,
+    out: {
+      send: (_to, message) => sent.push(message),
+      store: (_work, then) => counts.push(then),
+      notice: () => {},
+    },
+    random: seededRandom(seed),
+    liveness: { isLive: () => isUp, latencyMs: () => 1, answered: () => {}, missed: () => {} },
+    tuning: handoffDefaults,
+    ring: () => new Ring(town.state, 4),
+    startedOf: () => 77,
+    share: () => 1,
+    onNoHints: () => {},
+  });
+  handoff.tick(1_000);
+  isUp = true;
+  handoff.tick(1_010);
+  counts[0]!({ kind: "counts", hints: [] }, 1_020);
+  expect(sent).toEqual([]);
+  handoff.tick(1_030);
+  counts[1]!({ kind: "counts", hints: [{ target: 2, keys: 1 }] }, 1_040);
+  expect(sent).toEqual(Array(2).fill({ kind: "no-hints", since: 77 }));
 });
 
 function keepers(town: Town): readonly number[] {

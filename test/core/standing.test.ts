@@ -125,15 +125,34 @@ describe("a node that was away", () => {
 describe("a node whose disk was lost", () => {
   test("is rebuilding until it was compared with the other owners", () => {
     const town = new Town({ seed, nodes: 3 });
-    for (let i = 0; i < 300; i++) town.put(2, keyNumber(i), `value ${i}`, [1, 2, 3]);
+    const value = "x".repeat(3_000);
+    for (let i = 0; i < 300; i++) town.put(2, keyNumber(i), value, [1, 2, 3]);
     town.start();
     settle(town, 1, 2, 3);
     bounce(town, 1, { isWiped: true });
     town.run(50);
     expect([...standingsOf(town, 1)]).toEqual(["rebuilding"]);
     expect(town.life(1).standing.filling()).toBe(4);
-    settle(town, 1);
+    town.run(70_000, () => town.life(1).standing.filling() === 0);
     expect(town.store(1).data.size).toBe(300);
+  });
+
+  test("is filled with each key once, by whichever owner", () => {
+    for (const wiped of [1, 2, 3]) {
+      const town = new Town({ seed, nodes: 3, partitions: 16 });
+      for (let i = 0; i < 2_000; i++) town.put(2, keyNumber(i), "x".repeat(500), [1, 2, 3]);
+      town.start();
+      settle(town, 1, 2, 3);
+      bounce(town, wiped, { isWiped: true });
+      town.sent.length = 0;
+      settle(town, wiped);
+      town.run(10_000);
+      const carried = town.sent.map(({ message }) =>
+        message.kind === "tree-push" ? message.entries.length : 0,
+      );
+      expect(carried.reduce((sum, each) => sum + each, 0)).toBeLessThan(2_500);
+      expect(town.store(wiped).data.size).toBe(2_000);
+    }
   });
 
   test("does not believe itself before it met whoever may hold what it acknowledged", () => {
@@ -224,6 +243,19 @@ describe("a new owner", () => {
     town.change((state) => ({ moves: [], owners: state.moves.map(({ to }) => to) }));
     expect(areCurrent(town, 2, 3, 4)).toBe(true);
     expect(town.life(1).standing.of(0)).not.toBe("current");
+  });
+
+  test("need not meet an owner that is down, once it has met a majority", () => {
+    const town = new Town({ seed, nodes: 3 });
+    for (let i = 0; i < 300; i++) town.put(2, keyNumber(i), `value ${i}`, [1, 2]);
+    town.start();
+    settle(town, 1, 2, 3);
+    town.stop(3);
+    join(town);
+    town.start(4);
+    town.run(20_000, () => town.life(4).standing.filling() === 0);
+    expect(town.life(4).standing.filling()).toBe(0);
+    expect(town.store(4).data.size).toBe(300);
   });
 
   test("does not count what it compared before the epoch had settled", () => {

@@ -10,13 +10,8 @@ import type { TreeMessage } from "../message.ts";
 export type WalkEnd =
   /** Both held the same at some moment of the walk. */
   | { readonly kind: "equal" }
-  /** Not `isWhole`: leaves that kept changing were left for another time. */
-  | {
-      readonly kind: "repaired";
-      readonly sent: number;
-      readonly received: number;
-      readonly isWhole: boolean;
-    }
+  /** Unless the walk was thorough, leaves that kept changing were left for another time. */
+  | { readonly kind: "repaired"; readonly sent: number; readonly received: number }
   /** `busy`: the peer, or this node's own tree, is not ready. `refused`: it holds no such thing. */
   | { readonly kind: "failed"; readonly why: "busy" | "refused" | "silent" | "store" };
 
@@ -67,9 +62,10 @@ export class Dialogue {
     return this.#parts.partition;
   }
 
+  /** The answer to the question in hand: whoever numbers the questions has seen to that. */
   receive(now: Millis, message: TreeMessage): void {
     const asked = this.#asked;
-    if (asked === undefined || asked.message.exchange !== message.exchange) return;
+    if (asked === undefined) return;
     this.#asked = undefined;
     const isClose = message.kind === "tree-close";
     if (isClose && (message.outcome === "busy" || message.outcome === "refused")) {

@@ -27,8 +27,6 @@ export interface ExchangeTuning {
   readonly timeoutMs: Millis;
   /** A pair that could not be compared is left alone for about this. */
   readonly retryMs: Millis;
-  /** So long after a peer's own comparison of a pair none is begun from here. */
-  readonly servedMs: Millis;
   /** Walks with one peer, and of all walks those that trade keys. */
   readonly walksPerPeerMax: number;
   readonly tradesMax: number;
@@ -39,7 +37,6 @@ export const exchangeDefaults: ExchangeTuning = {
   recheckMs: 500,
   timeoutMs: 3_000,
   retryMs: 500,
-  servedMs: 2_000,
   walksPerPeerMax: 32,
   tradesMax: 4,
 };
@@ -101,8 +98,6 @@ export class Exchanges {
   #ready: Running[] = [];
   readonly #trading = new Map<NodeId, Running>();
   readonly #wished: { readonly pair: Pair; readonly wish: Wish }[] = [];
-  /** When a peer last asked for keys: what it is at already need not be begun from here. */
-  readonly #servedAt = new Map<string, Millis>();
   /** Pairs left alone until then. */
   readonly #restUntil = new Map<string, Millis>();
   /** Numbers of questions, told apart by the last bit from those of the peer. */
@@ -119,9 +114,6 @@ export class Exchanges {
   receive(now: Millis, from: NodeId, message: TreeMessage): void {
     const isAnswer = message.exchange % 2 === this.#parity(from);
     if (!isAnswer) {
-      const { partition } = message;
-      if (message.kind === "tree-leaves")
-        this.#servedAt.set(nameOf({ partition, peer: from }), now);
       this.#responder.receive(now, from, message);
       return;
     }
@@ -158,7 +150,7 @@ export class Exchanges {
     }
     if (now >= this.#beginAt) {
       this.#beginAt = now + beginMs;
-      this.#forget(now);
+      for (const [name, until] of this.#restUntil) if (now >= until) this.#restUntil.delete(name);
       this.#beginFillings(now);
       this.#beginWishes(now);
       this.#beginRotation(now, ring);
@@ -168,14 +160,14 @@ export class Exchanges {
 
   #beginFillings(now: Millis): void {
     for (const { partition, peers } of this.#parts.standing.fillings()) {
-      for (const peer of peers) this.#begin(now, { partition, peer }, { isThorough: true });
+      // One peer after the other: what the first has brought, the next need not. Partitions begin
+      // with different peers, which share the work.
+      if (peers.some((peer) => this.#running.has(nameOf({ partition, peer })))) continue;
+      const first = partition % peers.length;
+      [...peers.slice(first), ...peers.slice(0, first)].some((peer) =>
+        this.#begin(now, { partition, peer }, { isThorough: true }),
+      );
     }
-  }
-
-  #forget(now: Millis): void {
-    for (const [name, until] of this.#restUntil) if (now >= until) this.#restUntil.delete(name);
-    const since = now - this.#parts.tuning.servedMs;
-    for (const [name, at] of this.#servedAt) if (at <= since) this.#servedAt.delete(name);
   }
 
   #beginWishes(now: Millis): void {
@@ -193,8 +185,7 @@ export class Exchanges {
     const { tuning, standing } = this.#parts;
     const pace = { roundMs: tuning.roundMs, share: this.#share() };
     for (const pair of this.#rotation.take(now, ring, pace)) {
-      const isServed = this.#servedAt.has(nameOf(pair));
-      if (isServed || standing.of(pair.partition) === "rebuilding") continue;
+      if (standing.of(pair.partition) === "rebuilding") continue;
       this.#begin(now, pair, { isThorough: false });
     }
   }
@@ -248,7 +239,7 @@ export class Exchanges {
   }
 
   #ended(now: Millis, running: Running, end: WalkEnd): void {
-    const { pair, walk, wish } = running;
+    const { pair, walk, isThorough, wish } = running;
     const { partition, peer } = pair;
     const name = nameOf(pair);
     this.#running.delete(name);
@@ -261,7 +252,7 @@ export class Exchanges {
       const { retryMs } = this.#parts.tuning;
       this.#restUntil.set(name, now + retryMs / 2 + this.#parts.random.below(retryMs));
       if (end.why === "silent") this.#parts.liveness.missed(peer, now);
-    } else if (end.kind === "equal" || end.isWhole) {
+    } else if (end.kind === "equal" || isThorough) {
       this.#parts.standing.visited(partition, peer, walk.begunAt);
     }
     if (end.kind === "repaired" && end.sent + end.received > 0) {

@@ -25,9 +25,11 @@ export interface TradeParts {
   ): void;
 }
 
-/** Keys listed, and pulled, at a time. */
+/** Keys listed at a time. */
 const keysListedAim = 4_096;
-const keysPulledMax = 1_024;
+/** Keys pulled or pushed at a time: first, and at most once it is seen how many make a page. */
+const keysTradedFirst = 64;
+const keysTradedMax = 1_024;
 /** Leaves listed at a time: first, and at most once their size is known. */
 const leavesListedFirst = 8;
 const leavesListedMax = 256;
@@ -40,6 +42,7 @@ export class Trade {
   #pull: readonly Hash[] = [];
   #push: readonly Hash[] = [];
   #leavesAtATime = leavesListedFirst;
+  #keysAtATime = keysTradedFirst;
   /** The names of the tokens that both sides have. */
   #shared: ReadonlySet<string> = new Set();
   /** By key what the peer had of it, so that it is not sent that again. */
@@ -82,7 +85,7 @@ export class Trade {
   }
 
   #pullNext(now: Millis): void {
-    const tokens = this.#pull.slice(0, keysPulledMax);
+    const tokens = this.#pull.slice(0, this.#keysAtATime);
     if (tokens.length === 0) {
       this.#pushNext(now);
       return;
@@ -94,6 +97,10 @@ export class Trade {
         return;
       }
       this.#pull = withoutPage(this.#pull, tokens.length, entries);
+      // As many as fill a page: tokens that do not fit would only cross again.
+      const isPage = entries.length < tokens.length;
+      const fitting = isPage ? Math.max(1, entries.length) : 2 * this.#keysAtATime;
+      this.#keysAtATime = Math.min(keysTradedMax, fitting);
       if (entries.length === 0) this.#pullNext(later);
       else this.#takeIn(entries, round);
     });
@@ -112,7 +119,7 @@ export class Trade {
   }
 
   #pushNext(now: Millis): void {
-    const tokens = this.#push.slice(0, keysPulledMax);
+    const tokens = this.#push.slice(0, this.#keysAtATime);
     if (tokens.length === 0) {
       this.#dialogue.turnPage(now, (later) => this.#list(later));
       return;

@@ -40,7 +40,6 @@ export class Walk {
   /** Unequal children of the root. */
   #parents: readonly number[] = [];
   #unequal: readonly number[] = [];
-  #isWhole = true;
 
   constructor(parts: WalkParts) {
     this.#parts = parts;
@@ -84,8 +83,7 @@ export class Walk {
       dialogue: this.#dialogue,
       leaves: this.#unequal,
       partitionOf: (entry) => this.#parts.partitionOf(entry),
-      onTraded: (later, counts) =>
-        this.#dialogue.end(later, { kind: "repaired", ...counts, isWhole: this.#isWhole }),
+      onTraded: (later, counts) => this.#dialogue.end(later, { kind: "repaired", ...counts }),
     });
     trade.start(now);
   }
@@ -154,10 +152,9 @@ export class Walk {
       const stoodStill = isSameHash(first.mine, mine) && isSameHash(first.theirs, theirs);
       return stoodStill || this.#parts.random.below(restlessOneIn) === 0;
     });
-    this.#isWhole = lasting.length === unequal.length;
     if (unequal.length === 0) this.#dialogue.end(now, { kind: "equal" });
     else if (lasting.length > 0) this.#found(lasting);
-    else this.#dialogue.end(now, { kind: "repaired", sent: 0, received: 0, isWhole: false });
+    else this.#dialogue.end(now, { kind: "repaired", sent: 0, received: 0 });
   }
 
   #found(unequal: readonly UnequalLeaf[]): void {
