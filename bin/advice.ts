@@ -32,6 +32,7 @@ export const advice: Readonly<Record<string, string>> = {
   NODE_ID_IN_USE: "stop the other process, or take another address",
   NODE_UNKNOWN: "it left the cluster: join again with an empty directory",
   NOT_READY: "try again in a moment; kvctl status shows which nodes are up",
+  NOT_RESOLVED: "--siblings shows them: union takes JSON arrays, counter encoded counters, lww all",
   NOT_TEXT: "use --format ndjson, --hex or --base64",
   NO_ENDPOINT: "check the address; kvctl serve starts a node",
   OVERLOADED: "try again a little later, with fewer requests at a time",

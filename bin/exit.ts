@@ -35,6 +35,7 @@ export const commandCodes = {
   BAD_LINE: { exit: 2, applied: "no", meaning: "a line to import that is no entry" },
   NOT_TEXT: { exit: 2, applied: "no", meaning: "bytes that do not fit in a line of text" },
   NOT_RESOLVED: { exit: 4, applied: "no", meaning: "values that are not of the resolver's form" },
+  NODE_DIRECTORY: { exit: 2, applied: "no", meaning: "a node's own data, which only it may write" },
   DEMO_NODE: { exit: 1, applied: "no", meaning: "a node of the demo did not start" },
 } as const;
 
@@ -49,7 +50,7 @@ export class CommandError extends Error {
     super(message, "cause" in options ? { cause: options.cause } : undefined);
     this.code = code;
     this.exit = options.exit ?? (isCommandCode(code) ? commandCodes[code].exit : exits.usage);
-    this.hint = options.hint;
+    this.hint = options.hint ?? advice[code];
   }
 }
 

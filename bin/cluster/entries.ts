@@ -1,7 +1,6 @@
 /** get, put and del on a cluster. A value is written over what is there unless --blind says not. */
 import type { Found, Stored } from "../../src/client/api.ts";
 import { valueBytesMax } from "../../src/core/limits.ts";
-import { advice } from "../advice.ts";
 import { keyOf, readValue } from "../arguments.ts";
 import { type Encoding, encodingOf, show } from "../bytes.ts";
 import { entryObject } from "../entry-lines.ts";
@@ -22,6 +21,10 @@ export async function get(invocation: Invocation): Promise<number> {
     bucketOf(client, invocation).get(key, { r, strict }),
   );
   const shown = resolver === undefined ? found : await resolved(found, resolver);
+  if (resolver !== undefined && shown.values.length > 1) {
+    const what = `${plural(shown.values.length, "sibling")} of ${show(key)}`;
+    throw new CommandError("NOT_RESOLVED", `${what} are not all values for ${resolver}`);
+  }
   return print(invocation, key, shown);
 }
 
@@ -89,7 +92,6 @@ function conflict(key: Uint8Array, siblings: number): CommandError {
   const what = `${plural(siblings, "sibling")} for ${show(key)}`;
   return new CommandError("CONFLICT", `${what}, written without knowledge of each other`, {
     exit: exits.conflict,
-    hint: advice["CONFLICT"] ?? "",
   });
 }
 

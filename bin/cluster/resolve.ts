@@ -14,14 +14,14 @@ export function resolverNamed(text: unknown): ResolverName | undefined {
   return name;
 }
 
-/** Siblings stay siblings when one of them is not of the resolver's form. */
+/** All values, as they were, where one of them is not of the resolver's form. */
 export async function resolved(found: Found, name: ResolverName): Promise<Found> {
   if (found.values.length < 2) return found;
   const { resolvers } = await import("../../src/client/resolve/resolver.ts");
-  const siblings = found.values.map((value, i) => ({
-    value,
-    ...(found.written[i] ?? { time: 0, actor: "" }),
-  }));
+  const siblings = found.values.map((value, i) => {
+    const { time, actor } = found.written[i] ?? { time: 0, actor: "" };
+    return { value, time, actor };
+  });
   const value = resolvers[name](siblings);
   return value === undefined ? found : withValues(found, [value]);
 }
