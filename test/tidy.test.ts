@@ -32,6 +32,14 @@ const importersOf: Readonly<Record<string, readonly string[]>> = {
   "node:zlib": ["native-free-engine/table/codec.ts"],
 };
 
+/** kvctl's doors: the client, a node, the engine, and looks into directories. */
+const seenByKvctl = new RegExp(
+  [
+    "^bin/|^src/client/|^src/(index|serve|errors|core/limits)\\.ts",
+    "^src/store/(node-directory|store-format)\\.ts|^native-free-engine/(index|inspect)\\.ts",
+  ].join("|"),
+);
+
 /** What a layer may see of ours. The first matching layer rules. */
 const layers: readonly { readonly of: RegExp; readonly sees: RegExp }[] = [
   { of: /^native-free-engine\/base\//, sees: /^native-free-engine\/(base\/|errors\.ts)/ },
@@ -39,10 +47,7 @@ const layers: readonly { readonly of: RegExp; readonly sees: RegExp }[] = [
   { of: /^src\/core\//, sees: /^(src\/core\/|native-free-engine\/base\/)/ },
   { of: /^src\//, sees: /^(src\/|native-free-engine\/((index|errors)\.ts|base\/))/ },
   { of: /^bin\/commands\/bench\.ts$/, sees: /^(bin\/|bench\/run\.ts)/ },
-  {
-    of: /^bin\//,
-    sees: /^(bin\/|src\/(index|serve|errors|client\/|core\/limits)|native-free-engine\/(index|inspect)\.ts)/,
-  },
+  { of: /^bin\//, sees: seenByKvctl },
   { of: /^bench\/core/, sees: /./ },
   { of: /^bench\//, sees: /^(bench\/|src\/index|native-free-engine\/(index|inspect|level)\.ts)/ },
   { of: /^test\//, sees: /./ },

@@ -6,10 +6,11 @@
 import { formatOf } from "../arguments.ts";
 import { BatchWriter } from "../batch-writer.ts";
 import { encodingOf } from "../bytes.ts";
+import { writeDirectory } from "../directory.ts";
 import { type EntryLine, lineParser } from "../entry-lines.ts";
 import { CommandError, exits, usage } from "../exit.ts";
 import { type Input, openInput } from "../files.ts";
-import { type Invocation, isForCluster, withDatabase } from "../invocation.ts";
+import { type Invocation, isForCluster } from "../invocation.ts";
 import { linesOf } from "../line-reader.ts";
 import type { Output } from "../output.ts";
 import { bar, createProgress } from "../progress.ts";
@@ -71,7 +72,7 @@ async function withWriter(
   use: (writer: Writer) => Promise<void>,
 ): Promise<void> {
   if (!isForCluster(invocation)) {
-    return withDatabase(invocation, "create", (engine) => use(new BatchWriter(engine, progress)));
+    return writeDirectory(invocation, "create", (engine) => use(new BatchWriter(engine, progress)));
   }
   const { bucketOf, quorumOf, withClient } = await import("../cluster/connection.ts");
   const { ClusterWriter } = await import("../cluster/writer.ts");

@@ -1,10 +1,11 @@
 /** scan and export: entries in the order of their keys' bytes. */
-import type { Pair, ScanOptions } from "../../native-free-engine/index.ts";
+import type { Engine, Pair, ScanOptions } from "../../native-free-engine/index.ts";
 import { formatOf, limitOf } from "../arguments.ts";
 import { decodeArgument, type Encoding, encode, encodingOf, show } from "../bytes.ts";
+import { readDirectory } from "../directory.ts";
 import { formatEntry } from "../entry-lines.ts";
 import { exits, usage } from "../exit.ts";
-import { type Invocation, isForCluster, withDatabase } from "../invocation.ts";
+import { type Invocation, isForCluster } from "../invocation.ts";
 import { createProgress } from "../progress.ts";
 import { plural, rate } from "../units.ts";
 
@@ -24,8 +25,8 @@ export async function scan(invocation: Invocation): Promise<number> {
     const second = shown === undefined ? "" : `\t${inEncoding(shown, encoding)}`;
     return `${inEncoding(key, encoding)}${second}\n`;
   };
-  await printAll(invocation, { ...rangeOf(options), values: !keysOnly }, format);
-  return exits.ok;
+  const range = { ...rangeOf(options), values: !keysOnly };
+  return readDirectory(invocation, "scan", (engine) => printAll(engine, invocation, range, format));
 }
 
 /** What `import` reads back, to the byte. */
@@ -35,19 +36,22 @@ export async function exportEntries(invocation: Invocation): Promise<number> {
   }
   const { options, output } = invocation;
   const form = { format: formatOf(options), encoding: encodingOf(options) };
-  const started = performance.now();
-  const progress = createProgress(output);
-  let done = 0;
-  await printAll(invocation, rangeOf(options), (key, value) => {
-    done += 1;
-    if (done % pairsAtOnce === 0 && !output.isTerminal) {
-      const ms = performance.now() - started;
-      progress.update(() => `exported ${plural(done, "entry", "entries")}, ${rate(done, ms)}`);
-    }
-    return formatEntry(key, value, form);
+  const range = rangeOf(options);
+  return readDirectory(invocation, "export", async (engine) => {
+    const started = performance.now();
+    const progress = createProgress(output);
+    let done = 0;
+    await printAll(engine, invocation, range, (key, value) => {
+      done += 1;
+      if (done % pairsAtOnce === 0 && !output.isTerminal) {
+        const ms = performance.now() - started;
+        progress.update(() => `exported ${plural(done, "entry", "entries")}, ${rate(done, ms)}`);
+      }
+      return formatEntry(key, value, form);
+    });
+    progress.finish();
+    return exits.ok;
   });
-  progress.finish();
-  return exits.ok;
 }
 
 /** --prefix, or --gte and --lt; also for `compact`. */
@@ -66,45 +70,44 @@ export function rangeOf(options: Invocation["options"]): ScanOptions {
   return { ...limits, gte: prefix, lt: afterPrefix(prefix) };
 }
 
-async function countEntries(invocation: Invocation): Promise<number> {
+function countEntries(invocation: Invocation): Promise<number> {
   const { options, output } = invocation;
-  const count = await withDatabase(invocation, "read", async (engine) => {
-    const found = engine.scan({ ...rangeOf(options), values: false });
-    let total = 0;
+  const range = { ...rangeOf(options), values: false };
+  return readDirectory(invocation, "scan", async (engine) => {
+    const found = engine.scan(range);
+    let count = 0;
     for (;;) {
       const pairs = await found.nextMany(pairsAtOnce);
       if (pairs.length === 0) break;
-      total += pairs.length;
+      count += pairs.length;
     }
     await found.close();
-    return total;
+    await output.result({ count }, `${count}\n`);
+    return exits.ok;
   });
-  await output.result({ count }, `${count}\n`);
-  return exits.ok;
 }
 
 async function printAll(
-  invocation: Invocation,
+  engine: Engine,
+  { output }: Invocation,
   options: ScanOptions,
   format: (key: Uint8Array, value: Uint8Array) => string,
-): Promise<void> {
-  const { output } = invocation;
-  await withDatabase(invocation, "read", async (engine) => {
-    const found = engine.scan(options);
-    let text = "";
-    while (!output.isClosed) {
-      const pairs: Pair[] = await found.nextMany(pairsAtOnce);
-      if (pairs.length === 0) break;
-      for (const [key, value] of pairs) {
-        text += format(key, value);
-        if (text.length < chunkCharacters) continue;
-        await output.write(text);
-        text = "";
-      }
+): Promise<number> {
+  const found = engine.scan(options);
+  let text = "";
+  while (!output.isClosed) {
+    const pairs: Pair[] = await found.nextMany(pairsAtOnce);
+    if (pairs.length === 0) break;
+    for (const [key, value] of pairs) {
+      text += format(key, value);
+      if (text.length < chunkCharacters) continue;
+      await output.write(text);
+      text = "";
     }
-    await found.close();
-    if (text !== "") await output.write(text);
-  });
+  }
+  await found.close();
+  if (text !== "") await output.write(text);
+  return exits.ok;
 }
 
 function inEncoding(bytes: Uint8Array, encoding: Encoding): string {

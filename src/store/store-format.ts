@@ -31,6 +31,12 @@ export async function formatOf(engine: Engine): Promise<Format> {
   return { kind: pairs.length === 0 ? "empty" : "other" };
 }
 
+/** Whether a node keeps its data in this engine; then only nodes may write to it. */
+export async function isNodeDirectory(engine: Engine): Promise<boolean> {
+  const { kind } = await formatOf(engine);
+  return kind === "store" || kind === "newer";
+}
+
 /** Marks an empty engine; refuses one that holds anything else. */
 export async function checkFormat(engine: Engine): Promise<void> {
   const format = await formatOf(engine);

@@ -5,7 +5,7 @@
  * dot claims what is not so: its siblings are exactly those that no later write has seen.
  */
 import type { MemoryDisk } from "../../native-free-engine/disk/memory-disk.ts";
-import { type Engine, EngineError } from "../../native-free-engine/index.ts";
+import type { Engine } from "../../native-free-engine/index.ts";
 import { digestOf } from "../../src/core/clock/digest.ts";
 import {
   type CausalContext,
@@ -25,26 +25,22 @@ import type { NodeId } from "../../src/core/ids.ts";
 import { type Key, partitionOf } from "../../src/core/key.ts";
 import { MerkleTree } from "../../src/core/sync/merkle.ts";
 import { Store } from "../../src/store/store.ts";
+import {
+  type Copy,
+  copyName,
+  dotName,
+  fold,
+  isSameRecord,
+  refusing,
+  type Step,
+  shown,
+  withAndWithoutRefused,
+} from "./copy-steps.ts";
 import { change, foreign, keyFrom, newActor, openEngineOn } from "./store-fixture.ts";
 
 export const modelPartitions = 4;
 export const modelTargets: readonly NodeId[] = [7, 300];
 const own = 0;
-
-type Answer = "none" | "done" | "refused";
-
-interface Step {
-  readonly apply: (before: Versions) => Versions;
-  answer: Answer;
-}
-
-/** Steps since the state was last known. */
-interface Copy {
-  readonly key: Key;
-  readonly target: NodeId;
-  base: Versions;
-  steps: Step[];
-}
 
 interface Peer {
   versions: Versions;
@@ -383,52 +379,10 @@ export class StoreModel {
   }
 }
 
-function fold(copy: Copy, steps: readonly Step[] = copy.steps): Versions {
-  return steps.reduce((state, step) => step.apply(state), copy.base);
-}
-
-/** A refused step may have come to be all the same, as part of one that was built on it. */
-function withAndWithoutRefused(steps: readonly Step[]): (readonly Step[])[] {
-  let choices: (readonly Step[])[] = [[]];
-  for (const step of steps) {
-    const longer = choices.map((choice) => [...choice, step]);
-    choices = step.answer === "refused" ? [...longer, ...choices] : longer;
-    if (choices.length > 4096) throw new Error("too many refusals to tell");
-  }
-  return choices;
-}
-
-/** An engine that says now and then that the disk is full. */
-function refusing(engine: Engine, refusals: { next: () => boolean }): Engine {
-  const full = (): Promise<void> =>
-    Promise.reject(new EngineError("DISK_FULL", "no space, says the test"));
-  return new Proxy(engine, {
-    get(target, name) {
-      const method = Reflect.get(target, name);
-      if (typeof method !== "function") return method;
-      if (name === "put" || name === "batch" || name === "delete") {
-        return (...args: unknown[]) =>
-          refusals.next() ? full() : Reflect.apply(method, target, args);
-      }
-      return method.bind(target);
-    },
-  });
-}
-
 function newDot(context: CausalContext, seen: CausalContext): Dot {
   const added = context.dots.filter((dot) => !knows(seen, dot));
   if (added.length !== 1) throw new Error("a write adds one dot to what was seen");
   return added[0]!;
-}
-
-function isSameRecord(a: Versions, b: Versions): boolean {
-  return (
-    isEqual(a, b) &&
-    a.siblings.every(({ value, time }, i) => {
-      const twin = b.siblings[i];
-      return twin?.time === time && Buffer.compare(value, twin.value) === 0;
-    })
-  );
 }
 
 function expectKind(outcome: StoreOutcome, kind: StoreOutcome["kind"]): void {
@@ -440,16 +394,4 @@ function expectKind(outcome: StoreOutcome, kind: StoreOutcome["kind"]): void {
 function expectSame(found: unknown, wanted: unknown, what: string): void {
   const [a, b] = [JSON.stringify(found), JSON.stringify(wanted)];
   if (a !== b) throw new Error(`${what}: found ${a}, want ${b}`);
-}
-
-function copyName(key: Key, target: NodeId): string {
-  return `${shown(key)} for ${target}`;
-}
-
-function shown({ bucket, bytes }: Key): string {
-  return `${bucket}/${Buffer.from(bytes).toString()}`;
-}
-
-function dotName({ actor, counter }: Dot): string {
-  return `${actor}:${counter}`;
 }
