@@ -35,8 +35,8 @@ test("a join: order, grouping and repetition do not matter", () => {
 });
 
 test("the newest are remembered, each once, newest first", () => {
-  const found = joinOperations(noOperations, [...at(1, 10, false), ...at(3, 8, false)]);
-  expect(found).toEqual(at(7, 4, false).reverse());
+  const found = joinOperations(noOperations, [...at(1, 100, false), ...at(30, 60, false)]);
+  expect(found).toEqual(at(101 - recentOperationsMax, recentOperationsMax, false).reverse());
   expect(found).toHaveLength(recentOperationsMax);
 });
 

@@ -74,7 +74,7 @@ describe("a cluster of five under loss, reordering, crashes and cuts", () => {
       await settle(world);
       const wrongs = findWrongs(history, await heldIn(world, keys));
       expect(wrongs, `SEED=${seed}`).toEqual([]);
-      expect(history.filter(({ outcome }) => outcome === "acked").length).toBeGreaterThan(50);
+      expect(history.filter(({ outcome }) => outcome === "acked").length).toBeGreaterThan(20);
       expect(clients.every(({ answered }) => answered > 10)).toBe(true);
     });
   }

@@ -36,13 +36,26 @@ export function holds(operations: Operations, operation: Operation): boolean {
  */
 export function joinOperations(a: Operations, b: readonly Operation[]): Operations {
   if (a === b || b.length === 0) return a;
-  const all = [...a, ...b].sort(newestFirst);
-  const unique: Operation[] = [];
-  for (const operation of all) {
-    const last = unique.at(-1);
-    if (last === undefined || !isSame(last, operation)) unique.push(operation);
+  const others = b.length === 1 || isSorted(b) ? b : [...b].sort(newestFirst);
+  const union: Operation[] = [];
+  for (let i = 0, j = 0; i < a.length || j < others.length; ) {
+    const left = a[i];
+    const right = others[j];
+    const takesLeft = right === undefined || (left !== undefined && newestFirst(left, right) <= 0);
+    const next = (takesLeft ? left : right) as Operation;
+    if (takesLeft) i += 1;
+    else j += 1;
+    const last = union.at(-1);
+    if (last === undefined || !isSame(last, next)) union.push(next);
   }
-  return bounded(unique);
+  return union.length <= recentOperationsMax ? union : bounded(union);
+}
+
+function isSorted(operations: readonly Operation[]): boolean {
+  return operations.every((operation, i) => {
+    const before = operations[i - 1];
+    return before === undefined || newestFirst(before, operation) <= 0;
+  });
 }
 
 /**
