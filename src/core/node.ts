@@ -182,6 +182,8 @@ export class Node implements Out {
     const isEpoch = message.kind === "ring" || message.kind === "ring-ask";
     if (!this.#ring.isMember(from) && !isEpoch) {
       this.notice({ kind: "refused", what: message.kind, why: `node ${from} is no member` });
+      // It may not have heard that it was removed.
+      this.#epochs.seen(now, from, 0);
       return;
     }
     if (from !== this.#self) this.#liveness.heard(from, now);

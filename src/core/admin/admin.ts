@@ -176,7 +176,8 @@ export class Admin {
       answer(failed("INVALID_ARGUMENT", "join needs address, dc, rack and weight"));
       return;
     }
-    const change: RingChange = (state) => this.#parts.admit(state, candidate);
+    const change: RingChange = (state) =>
+      this.#isWaitedFor(state, candidate) ? state : this.#parts.admit(state, candidate);
     const done = (outcome: RingState | Failed): void => {
       if ("kind" in outcome) {
         answer(outcome);
@@ -188,6 +189,14 @@ export class Admin {
       answer(json({ id: member?.id, ring: outcome }));
     };
     this.#parts.propose(now, change, done, deadlineMs);
+  }
+
+  /** It was let in before, and the answer did not reach it: it owns nothing, and never spoke. */
+  #isWaitedFor(state: RingState, { address }: Candidate): boolean {
+    const known = state.members.find((member) => member.address === address);
+    if (known === undefined || known.state !== "member") return false;
+    const owns = state.owners.some((owners) => owners.includes(known.id));
+    return !owns && !this.#parts.liveness.isLive(known.id);
   }
 
   #ask(

@@ -215,7 +215,8 @@ function compareRings(a: RingState, b: RingState): number {
 }
 
 function concerned(before: RingState, after: RingState): ReadonlySet<NodeId> {
-  return new Set([...votersOf(before), ...votersOf(after)]);
+  const ids = [...before.members, ...after.members].filter(({ state }) => state !== "left");
+  return new Set(ids.map(({ id }) => id));
 }
 
 function isDue(last: Map<NodeId, Millis>, node: NodeId, now: Millis): boolean {

@@ -301,9 +301,13 @@ export class Proposer {
   }
 }
 
-/** Who decides on the epoch after this state. */
-export function votersOf({ members }: RingState): readonly NodeId[] {
-  return members.filter(({ state }) => state !== "left").map(({ id }) => id);
+/**
+ * Who decides on the epoch after this state: members that own something of it. A newcomer that was
+ * let in and never started must not be waited for.
+ */
+export function votersOf({ members, owners }: RingState): readonly NodeId[] {
+  const owning = new Set(owners.flat());
+  return members.filter(({ id, state }) => state !== "left" && owning.has(id)).map(({ id }) => id);
 }
 
 function latest(accepted: readonly (Accepted | undefined)[]): Accepted | undefined {
