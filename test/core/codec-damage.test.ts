@@ -151,9 +151,20 @@ describe("what a writer of ours never writes", () => {
     const entry = [...actor, 1, 0];
     expect(refused(...push, 2, ...entry, ...entry, 0, 0, 0)).toMatch("a vector out of order");
     const operation = [4, 1, 0, 0, 0];
-    expect(refused(...push, 0, 0, 2, ...operation, ...operation, 0)).toMatch("operations out");
+    const next = (...told: number[]) => refused(...push, 0, 0, 2, ...operation, ...told, 0);
+    expect(next(2, 9, 0, 0, 0)).toBe("taken");
+    expect(next(0, 1, 0, 0, 0)).toMatch("operations out of order");
+    expect(next(0, 9, 0, 0, 0)).toMatch("operations out of order");
+    expect(next(6, 1, 0, 0, 0)).toMatch("operations out of order");
     const sibling = [0, ...earlier, 0, 0];
     expect(refused(...push, 0, 0, 0, 2, ...sibling, ...sibling)).toMatch("siblings out of order");
+  });
+
+  test("an operation of a time that later messages could not tell", () => {
+    const put = (...at: number[]) =>
+      refused(kinds.request, 1, 0, 2, 0, 0, 1, 65, 0, ...at, 1, 0, 0, 0, 0, 1);
+    expect(put(...Array(6).fill(0xff), 0x3f)).toBe("taken");
+    expect(put(...Array(6).fill(0xff), 0x7f)).toMatch("is no time of an operation");
   });
 
   test("an actor spelt out that the vector has, or a place that the vector has not", () => {

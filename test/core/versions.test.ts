@@ -92,8 +92,8 @@ describe("siblings are exact", () => {
 
   test("whatever clients have seen and wherever they write", () => exact(false, 40));
 
-  // As many operations as are remembered in any case: retries come soon, not after many writes.
-  test("also when operations are retried through other coordinators", () => exact(true, 7));
+  // No more writes than operations are remembered: a retry comes soon, or is taken for news.
+  test("also when operations are retried through other coordinators", () => exact(true, 30));
 });
 
 describe("merge", () => {

@@ -3,7 +3,7 @@ import { unreachable } from "../../../native-free-engine/base/assert.ts";
 import type { Command } from "../message.ts";
 import { readBucket, readNamedKey, writeNamedKey } from "./key.ts";
 import type { Reader } from "./reader.ts";
-import { readContext, writeContext } from "./versions.ts";
+import { readContext, readOperation, writeContext } from "./versions.ts";
 import type { Writer } from "./writer.ts";
 
 type Of<K extends Command["kind"]> = Extract<Command, { readonly kind: K }>;
@@ -104,8 +104,7 @@ function readPut(reader: Reader): Command {
   const context = (flags & hasContext) === 0 ? undefined : readContext(reader);
   const value = (flags & hasValue) === 0 ? undefined : reader.block();
   const ttlMs = reader.varint();
-  const retried = (flags & isRetried) !== 0;
-  const operation = { at: reader.varint(), nonce: reader.u32(), retried };
+  const operation = readOperation(reader, (flags & isRetried) !== 0);
   const w = readQuorum(reader);
   const deadlineMs = reader.varint();
   const strict = (flags & isStrict) !== 0;

@@ -2,7 +2,7 @@
  * Versions and contexts in bytes, in one form each: sorted as they are in memory, and an actor of
  * the vector is named by its place there.
  */
-import { isSame, type Operation, type Operations } from "../clock/operations.ts";
+import type { Operation, Operations } from "../clock/operations.ts";
 import type { Vector, VectorEntry } from "../clock/vector.ts";
 import {
   type CausalContext,
@@ -40,9 +40,12 @@ export function writeContext(writer: Writer, context: CausalContext): void {
   writer.count(dots.length);
   for (const dot of dots) writeDot(writer, vector, dot);
   writer.count(operations.length);
+  let before = 0;
   for (const { at, nonce, retried } of operations) {
-    writer.varint(2 * at + Number(retried));
+    // Newest first, so that the others are told by how much earlier they are.
+    writer.varint(2 * (before === 0 ? at : before - at) + Number(retried));
     writer.u32(nonce);
+    before = at;
   }
 }
 
@@ -153,9 +156,11 @@ function readOperations(reader: Reader): Operations {
     const start = reader.place;
     const twice = reader.varint();
     const retried = twice % 2 === 1;
-    const operation = { at: (twice - Number(retried)) / 2, nonce: reader.u32(), retried };
+    const told = (twice - Number(retried)) / 2;
     const last = operations.at(-1);
-    if (last !== undefined && (isSame(last, operation) || isNewer(operation, last))) {
+    const at = last === undefined || last.at === 0 ? told : last.at - told;
+    const operation = { at, nonce: reader.u32(), retried };
+    if (at < 0 || at >= 2 ** 48 || (last !== undefined && !isNewer(last, operation))) {
       outOfOrder(reader, start, "operations");
     }
     operations.push(operation);
@@ -169,12 +174,18 @@ function readSibling(reader: Reader, vector: Vector): Sibling {
   const dot = readDot(reader, vector);
   const time = reader.varint();
   const operation =
-    (flags & hasOperation) === 0
-      ? undefined
-      : { at: reader.varint(), nonce: reader.u32(), retried: (flags & isRetried) !== 0 };
+    (flags & hasOperation) === 0 ? undefined : readOperation(reader, (flags & isRetried) !== 0);
   const expiresAt = (flags & expires) === 0 ? 0 : reader.varint();
   if ((flags & expires) !== 0 && expiresAt === 0) reader.fail("an expiry that is none");
   return { dot, operation, time, expiresAt, value: reader.block() };
+}
+
+/** As a sibling or a command has it. Beyond 48 bits the list of operations could not hold it. */
+export function readOperation(reader: Reader, retried: boolean): Operation {
+  const start = reader.place;
+  const at = reader.varint();
+  if (at >= 2 ** 48) reader.fail(`${at} is no time of an operation`, start);
+  return { at, nonce: reader.u32(), retried };
 }
 
 function readCounter(reader: Reader): number {

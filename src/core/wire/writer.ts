@@ -85,7 +85,7 @@ export class Writer {
     this.varint(value);
   }
 
-  /** Two words as eight bytes, the most significant first: tokens and hashes as they are printed. */
+  /** Two words as eight bytes, the most significant first, as tokens and hashes are printed. */
   words(high: number, low: number): void {
     this.room(8);
     const { bytes, at } = this;
