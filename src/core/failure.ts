@@ -1,4 +1,4 @@
-/** Refusals and failures as results. The codes are those of src/errors.ts, where they are explained. */
+/** Refusals and failures as results. src/errors.ts explains the codes. */
 import type { Failed } from "./message.ts";
 
 export function failed(

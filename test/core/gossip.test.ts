@@ -121,7 +121,7 @@ describe("gossip", () => {
     }
   });
 
-  test("a silent node is down for everyone within five seconds, and live again when it returns", () => {
+  test("a silent node is down for everyone within 5 seconds, and live when it returns", () => {
     const town = new Town(5);
     town.run(10_000);
     town.nodes[2]!.stopped = true;

@@ -134,7 +134,7 @@ describe("always writeable", () => {
 });
 
 describe("divided and joined again", () => {
-  test("both sides write, a read then shows exactly the siblings, and one merge ends it", async () => {
+  test("both sides write; a read shows exactly the siblings, and one merge ends it", async () => {
     const world = new World({ seed: 5, nodes: 5 });
     await world.start();
     for (const key of keys) await put(world, 1, key, "before");
