@@ -69,7 +69,7 @@ export function createOutput({ json }: OutputOptions): Output {
       const up = state.drawn === 0 ? "" : `\u001b[${state.drawn}A`;
       state.drawn = lines.length;
       // Lines that the terminal would wrap take two rows, and the way back up would be too short.
-      const cut = lines.map((line) => `${line.slice(0, stderr.columns - 1)}\n`);
+      const cut = lines.map((line) => `${cutTo(stderr.columns - 1, line)}\n`);
       stderr.write(`${up}\u001b[J${cut.join("")}`);
     },
     fail: (failure) => {
@@ -78,6 +78,17 @@ export function createOutput({ json }: OutputOptions): Output {
       else stderr.write(`${inWords(failure)}\n`);
     },
   };
+}
+
+/** So many characters of a line; colours take no room. */
+function cutTo(columns: number, line: string): string {
+  let left = columns;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one.
+  return line.replace(/\u001b\[\d+m|./gsu, (part) => {
+    if (part.length > 1 && part.startsWith("\u001b")) return part;
+    left -= 1;
+    return left < 0 ? "" : part;
+  });
 }
 
 /** Resolves when stdout takes more, or never will. */

@@ -7,7 +7,7 @@ import type { Invocation } from "../invocation.ts";
 import { table } from "../table.ts";
 import { count, plural } from "../units.ts";
 import { timeoutOf, withClient } from "./connection.ts";
-import { ringPicture } from "./ring-picture.ts";
+import { markOf, ringPicture } from "./ring-picture.ts";
 
 /** A repair compares all data, so it may take long. */
 const repairMsMax = 60_000;
@@ -74,14 +74,16 @@ export async function ring(invocation: Invocation): Promise<number> {
 
 function ringText(state: RingState): string {
   const present = state.members.filter((member) => member.state !== "left");
+  const picture = ringPicture(state).map((line) => `${line.trimEnd()}\n`);
   const rows = present.map(({ id, address, weight }) => {
     const owned = state.owners.filter((owners) => owners.includes(id)).length;
     const first = state.owners.filter((owners) => owners[0] === id).length;
-    return [String(id), address, String(weight), String(owned), String(first)];
+    const mark = markOf(state.members.findIndex((member) => member.id === id));
+    return [mark, String(id), address, String(weight), String(owned), String(first)];
   });
-  const heads = ["id", "address", "weight", "partitions", "first owner of"];
+  const heads = ["mark", "id", "address", "weight", "partitions", "first owner of"];
   const title = `${state.owners.length} partitions, ${state.n} copies, epoch ${state.epoch}\n`;
-  return `${title}${ringPicture(state)}${table(heads, rows)}`;
+  return `${title}${picture.join("")}${table(heads, rows)}`;
 }
 
 interface Place {

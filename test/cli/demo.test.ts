@@ -16,10 +16,10 @@ async function withEngine(use: (engine: Engine) => Promise<void>): Promise<void>
   }
 }
 
-describe("the demo", () => {
+describe("the embedded demo", () => {
   test("passes all its checks, and leaves nothing behind", async () => {
     const temporary = scratch();
-    const ran = await kvctl(["demo", "--json"], { env: { TMPDIR: temporary } });
+    const ran = await kvctl(["demo", "--embedded", "--json"], { env: { TMPDIR: temporary } });
     expect(ran.code, ran.stdout + ran.stderr).toBe(0);
     const { ok, steps } = JSON.parse(ran.stdout);
     expect(ok).toBe(true);

@@ -43,6 +43,7 @@ export async function clusterDemo(invocation: Invocation): Promise<number> {
     act: "",
     share: undefined,
     tally: newTally(),
+    earlier: { writes: 0, reads: 0 },
     ring: undefined,
     status: undefined,
   };
@@ -216,8 +217,7 @@ class ClusterStory {
         wrong: `exit codes ${codes.join(", ")}`,
       },
     );
-    const replicas = [];
-    for (const { directory } of this.#nodes) replicas.push(await exportOf(directory));
+    const replicas = await Promise.all(this.#nodes.map(({ directory }) => exportOf(directory)));
     const { unequal, wrong, keys } = agreementOf(replicas, { copies, expected: this.#expected });
     const digests = new Set(replicas.map(({ digest }) => digest.slice(0, 16)));
     const same =
@@ -233,7 +233,12 @@ class ClusterStory {
   }
 
   #begin(act: string, share: ((now: Tally) => number) | undefined): Tally {
+    const { tally: before, earlier } = this.#scene;
     const tally = newTally();
+    this.#scene.earlier = {
+      writes: earlier.writes + before.writes,
+      reads: earlier.reads + before.reads,
+    };
     this.#scene.tally = tally;
     this.#scene.act = act;
     this.#scene.share = share === undefined ? undefined : () => share(tally);

@@ -3,7 +3,7 @@
  * on a terminal, below the lines of the story, and taken away before each new line.
  */
 import type { RingState, Status } from "../../../src/index.ts";
-import { ringPicture } from "../../cluster/ring-picture.ts";
+import { markOf, ringPicture } from "../../cluster/ring-picture.ts";
 import type { Output } from "../../output.ts";
 import { bar } from "../../progress.ts";
 import { count } from "../../units.ts";
@@ -14,7 +14,9 @@ export interface Scene {
   act: string;
   /** 0 to 1; undefined where nobody knows the end. */
   share: (() => number) | undefined;
+  /** Of the act, and of those before it. */
   tally: Tally;
+  earlier: { readonly writes: number; readonly reads: number };
   ring: RingState | undefined;
   status: Status | undefined;
 }
@@ -35,24 +37,22 @@ export function showScene(output: Output, scene: Scene): { stop(): void } {
 
 export function pictureOf(scene: Scene): readonly string[] {
   const { ring, status } = scene;
-  const isDown = (id: number): boolean =>
-    status?.nodes.find((node) => node.id === id)?.live === false;
-  const left = ring === undefined ? [] : ringPicture(ring, isDown).trimEnd().split("\n");
-  const width = Math.max(0, ...left.map((line) => line.length)) + 3;
+  const isDown = (id: number): boolean => {
+    return status?.nodes.find((node) => node.id === id)?.live === false;
+  };
+  const left = ring === undefined ? [] : ringPicture(ring, { isDown, paint });
   const right = panelOf(scene);
   const rows = Math.max(left.length, right.length);
-  return Array.from({ length: rows }, (_, i) => {
-    return `${(left[i] ?? "").padEnd(width)}${right[i] ?? ""}`.trimEnd();
-  });
+  return Array.from({ length: rows }, (_, i) => `${left[i] ?? ""}   ${right[i] ?? ""}`);
 }
 
-function panelOf({ act, share, tally, ring, status }: Scene): readonly string[] {
+function panelOf({ act, share, tally, earlier, ring, status }: Scene): readonly string[] {
   const { writes, reads, errors, wrong } = tally;
   const nodes = (status?.nodes ?? []).map((node) => {
     const place = ring?.members.findIndex(({ id }) => id === node.id) ?? 0;
     const state = node.live ? "up  " : "DOWN";
     const hints = node.hints === 0 ? "" : `  ${count(node.hints)} hints wait for it`;
-    return `  ${place + 1}  ${node.address.padEnd(16)} ${state}${hints}`;
+    return `  ${paint(place, markOf(place))}  ${node.address.padEnd(16)} ${state}${hints}`;
   });
   const agree = status?.rootsAgree === true ? "replicas agree" : "replicas differ";
   return [
@@ -60,8 +60,17 @@ function panelOf({ act, share, tally, ring, status }: Scene): readonly string[] 
     share === undefined ? "" : bar(share(), barWidth),
     ...nodes,
     "",
-    `  writes ${count(writes).padStart(9)}    errors ${count(errors)}`,
-    `  reads  ${count(reads).padStart(9)}    wrong  ${count(wrong)}`,
+    `  writes ${count(earlier.writes + writes).padStart(9)}    errors ${count(errors)}`,
+    `  reads  ${count(earlier.reads + reads).padStart(9)}    wrong  ${count(wrong)}`,
     `  hints  ${count(status?.hintsPending ?? 0).padStart(9)}    ${agree}`,
   ];
 }
+
+/** A colour a node, where colours are wanted at all. */
+function paint(place: number, mark: string): string {
+  if (process.env["NO_COLOR"]) return mark;
+  return `\u001b[${colors[place % colors.length]}m${mark}\u001b[0m`;
+}
+
+/** Cyan, yellow, magenta, green, blue, red: three neighbours are told apart by most eyes. */
+const colors = [36, 33, 35, 32, 34, 31];
