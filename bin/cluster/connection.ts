@@ -6,9 +6,14 @@ import { CommandError, usage } from "../exit.ts";
 import type { Invocation } from "../invocation.ts";
 import { parseTimeout } from "../units.ts";
 
+/**
+ * One call needs one connection, so `any` of the nodes named passes it on; `aware` is for many,
+ * which then go straight to the owners of their keys.
+ */
 export async function withClient<T>(
   invocation: Invocation,
   use: (client: Client) => Promise<T>,
+  routing: "any" | "aware" = "any",
 ): Promise<T> {
   const { db, endpoints } = invocation;
   if (endpoints === undefined || endpoints === "") {
@@ -18,7 +23,7 @@ export async function withClient<T>(
       "name some of its nodes with -e HOST:PORT,… (KVCTL_ENDPOINTS)",
     );
   }
-  const client = await connect(endpoints, { timeoutMs: timeoutOf(invocation) });
+  const client = await connect(endpoints, { routing, timeoutMs: timeoutOf(invocation) });
   try {
     return await use(client);
   } finally {

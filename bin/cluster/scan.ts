@@ -2,7 +2,7 @@
  * scan and export of a cluster: every key once, partition after partition in the order of the ring,
  * which says nothing about the order of keys. Not a snapshot: what is written meanwhile may show.
  */
-import type { Found } from "../../src/client/api.ts";
+import type { Client, Found } from "../../src/client/api.ts";
 import { formatOf, limitOf } from "../arguments.ts";
 import { decodeArgument, encode, encodingOf, show } from "../bytes.ts";
 import { formatEntry } from "../entry-lines.ts";
@@ -67,7 +67,7 @@ async function printAll(
   const prefix =
     typeof given === "string" ? decodeArgument(given, encoding, "--prefix") : undefined;
   const limit = limitOf(options["limit"]);
-  await withClient(invocation, async (client) => {
+  const print = async (client: Client): Promise<void> => {
     let text = "";
     const found = bucketOf(client, invocation).scan({
       prefix,
@@ -82,5 +82,6 @@ async function printAll(
       text = "";
     }
     if (text !== "") await output.write(text);
-  });
+  };
+  await withClient(invocation, print, "aware");
 }

@@ -78,8 +78,10 @@ async function withWriter(
   const { ClusterWriter } = await import("../cluster/writer.ts");
   const isBlind = invocation.options["blind"] === true;
   const options = { isBlind, ...quorumOf(invocation) };
-  return withClient(invocation, (client) =>
-    use(new ClusterWriter(bucketOf(client, invocation), progress, options)),
+  return withClient(
+    invocation,
+    (client) => use(new ClusterWriter(bucketOf(client, invocation), progress, options)),
+    "aware",
   );
 }
 
