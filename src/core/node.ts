@@ -114,6 +114,7 @@ export class Node implements Out {
   /** Reads what the node has to remember; to be called once, before the first event. */
   start(now: Millis): readonly Effect[] {
     this.#effects.push({ kind: "ring", state: this.#ring.state });
+    this.#gossip.expectPeers(now);
     this.#epochs.start(now);
     this.#standing.start(now);
     return this.#take();

@@ -56,7 +56,10 @@ export class World {
   readonly #options: Required<WorldOptions>;
   readonly #hosts = new Map<NodeId, Host>();
   readonly #founded: RingState;
+  /** Of nodes that were let in later: the ring that they were told. */
+  readonly #rings = new Map<NodeId, RingState>();
   #requests = 0;
+  #joined = 0;
   #lives = 0;
 
   constructor(options: WorldOptions) {
@@ -131,6 +134,24 @@ export class World {
     this.#linkAll(id, true);
   }
 
+  /** A new node asks one that is there to be let in, and starts. Gives its number. */
+  async join(via: NodeId, weight = 1): Promise<NodeId> {
+    const address = `newcomer-${++this.#joined}:7400`;
+    const candidate = { address, dc: "dc1", rack: "r1", weight };
+    const result = await this.ask(via, {
+      kind: "admin",
+      name: "join",
+      arguments: JSON.stringify(candidate),
+      deadlineMs: 10_000,
+    });
+    if (result?.kind !== "answer") throw new Error(`not let in: ${JSON.stringify(result)}`);
+    const { id, ring } = JSON.parse(result.json) as { id: NodeId; ring: RingState };
+    this.#hosts.set(id, { id, disk: new MemoryDisk(), life: undefined });
+    this.#rings.set(id, ring);
+    await this.restart(id);
+    return id;
+  }
+
   /** A client's request at a node; resolves in virtual time. `undefined`: the node is gone. */
   request(id: NodeId, command: Command): Promise<Result | undefined> {
     const host = this.#host(id);
@@ -190,7 +211,7 @@ export class World {
     const node = new Node({
       self: host.id,
       started: clock.now(),
-      ring: saved ?? this.#founded,
+      ring: saved ?? this.#rings.get(host.id) ?? this.#founded,
       random,
       r,
       w,

@@ -7,6 +7,7 @@ import type { Out } from "../event.ts";
 import type { Millis, NodeId } from "../ids.ts";
 import type { GossipMessage, Heartbeat } from "../message.ts";
 import type { Random } from "../random.ts";
+import type { RingState } from "../ring/ring-state.ts";
 import type { RingView } from "../views.ts";
 import type { Liveness } from "./liveness.ts";
 
@@ -56,6 +57,8 @@ export class Gossip {
   readonly #known = new Map<NodeId, Heartbeat>();
   readonly #sentAt = new Map<NodeId, { sequence: number; at: Millis }>();
   readonly #inquiries = new Map<NodeId, Inquiry>();
+  /** The ring whose members are known to the judge of liveness. */
+  #expected: RingState | undefined;
   #sequence = 0;
   #heartbeat = 0;
   #lastTick: Millis | undefined;
@@ -103,8 +106,17 @@ export class Gossip {
     }
   }
 
+  /** Counts members that were never heard of as live, for a while. */
+  expectPeers(now: Millis): void {
+    const { state } = this.#parts.ring();
+    if (state === this.#expected) return;
+    this.#expected = state;
+    this.#parts.liveness.expect(this.#peers(), now);
+  }
+
   tick(now: Millis): void {
     const { liveness, tuning } = this.#parts;
+    this.expectPeers(now);
     const gap = this.#lastTick === undefined ? 0 : now - this.#lastTick;
     this.#lastTick = now;
     if (gap > tuning.stallMs) liveness.forgive(now);

@@ -58,6 +58,19 @@ export class Liveness implements LivenessView {
     this.#tuning = tuning;
   }
 
+  /**
+   * Members that nothing is known of yet get the benefit of the doubt: a node that has just started
+   * must not refuse what its peers would gladly take. A connection that fails ends it at once.
+   */
+  expect(nodes: readonly NodeId[], now: Millis): void {
+    for (const node of nodes) {
+      if (node === this.#self || this.#peers.has(node)) continue;
+      const peer = this.#peer(node);
+      peer.state = "live";
+      peer.heardAt = now;
+    }
+  }
+
   isLive(node: NodeId): boolean {
     return node === this.#self || this.#peers.get(node)?.state === "live";
   }
@@ -115,7 +128,8 @@ export class Liveness implements LivenessView {
     for (const peer of this.#peers.values()) {
       if (peer.state !== "live") continue;
       const silence = now - peer.heardAt;
-      if (silence > this.#tuning.silenceMs && peer.phi.at(now) > this.#tuning.phiMax) {
+      const isOdd = !peer.phi.hasLearnt || peer.phi.at(now) > this.#tuning.phiMax;
+      if (silence > this.#tuning.silenceMs && isOdd) {
         this.#suspect(peer, now, `silent for ${Math.round(silence)} ms`);
       } else if (peer.misses >= this.#tuning.missesMax && silence > this.#tuning.silenceMs / 3) {
         this.#suspect(peer, now, `${peer.misses} requests without an answer`);

@@ -25,6 +25,11 @@ export class Phi {
     if (this.#last !== undefined) this.#last = now;
   }
 
+  /** Whether it can judge a silence at all. */
+  get hasLearnt(): boolean {
+    return this.#intervals.length >= 2;
+  }
+
   /** 0 while nothing is known. */
   at(now: number): number {
     const count = this.#intervals.length;
