@@ -89,11 +89,26 @@ describe("imports", () => {
   });
 
   test("kvctl begins without loading the engine", () => {
-    const byPath = new Map(sources.map((source) => [source.path, source]));
-    const loaded = new Set(["bin/kvctl.ts"]);
-    for (const path of loaded) for (const next of byPath.get(path)?.loads ?? []) loaded.add(next);
-    expect([...loaded]).toContain("bin/commands.ts");
-    expect([...loaded].filter((path) => !path.startsWith("bin/"))).toEqual([]);
+    const loaded = loadedWith("bin/kvctl.ts");
+    expect(loaded).toContain("bin/commands.ts");
+    expect(loaded.filter((path) => !path.startsWith("bin/"))).toEqual([]);
+  });
+
+  test("the package's door begins with what is small, and loads the rest when it is used", () => {
+    const ours = /^src\/((index|errors)\.ts|client\/(context\.ts|crdt\/|resolve\/))/;
+    const engines = /^native-free-engine\/(errors\.ts|base\/)/;
+    const loaded = loadedWith("src/index.ts");
+    expect(loaded.filter((path) => !ours.test(path) && !engines.test(path))).toEqual([]);
+  });
+
+  test("a client loads neither the engine nor a server's parts", () => {
+    const loaded = loadedWith("src/client/client.ts");
+    const heavy = /^(native-free-engine\/(?!base\/)|src\/(store|core\/(quorum|sync|members))\/)/;
+    const servers = /^src\/runtime\/(?!(sockets|refusal)\.ts)/;
+    expect(loaded.filter((path) => heavy.test(path) || servers.test(path))).toEqual([
+      // A small file that base/ stands on.
+      "native-free-engine/errors.ts",
+    ]);
   });
 
   test("no module of the package awaits at its top level, so that require() can load it", () => {
@@ -200,6 +215,14 @@ describe("leftovers", () => {
     expect(strays).toEqual([]);
   });
 });
+
+/** What is loaded with a file before anything in it is called, itself included. */
+function loadedWith(first: string): string[] {
+  const byPath = new Map(sources.map((source) => [source.path, source]));
+  const loaded = new Set([first]);
+  for (const path of loaded) for (const next of byPath.get(path)?.loads ?? []) loaded.add(next);
+  return [...loaded];
+}
 
 function offenders(find: (source: Source) => readonly string[], among = sources): string[] {
   return among.flatMap((source) => find(source).map((what) => `${source.path}: ${what}`));

@@ -102,7 +102,7 @@ describe("put, get and del on a cluster", () => {
 });
 
 describe("import, scan and export on a cluster", () => {
-  test("what is imported is scanned by prefix, and exported as it can be imported again", async () => {
+  test("what is imported can be scanned by prefix, and exported to be imported again", async () => {
     const { run, feed } = cluster;
     const lines = Array.from({ length: 2000 }, (_, i) => `{"key":"im/${i}","value":"v${i}"}`);
     const ran = await feed(`${lines.join("\n")}\n`, "import", "-", "--json");

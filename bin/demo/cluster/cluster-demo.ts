@@ -143,7 +143,9 @@ class ClusterStory {
     const ms = performance.now() - started;
     await this.#story.check(tally.writes === cities.length, {
       name: "imported",
-      right: `${plural(tally.writes, "record")} through one node in ${duration(ms)}, ${rate(tally.writes, ms)}`,
+      right:
+        `${plural(tally.writes, "record")} through one node in ${duration(ms)}, ` +
+        rate(tally.writes, ms),
       wrong: `only ${count(tally.writes)} of ${count(cities.length)}; ${tally.said.join("; ")}`,
     });
   }
@@ -201,7 +203,9 @@ class ClusterStory {
     const ms = performance.now() - started;
     await this.#story.check(isWhole, {
       name: "back",
-      right: `${plural(hints, "hint")} delivered, and all Merkle roots agree, after ${duration(ms)}`,
+      right:
+        `${plural(hints, "hint")} delivered, and all Merkle roots agree, ` +
+        `after ${duration(ms)}`,
       wrong: `after ${duration(ms)}: ${JSON.stringify(this.#scene.status)}`,
     });
   }
