@@ -11,7 +11,7 @@ import type { NodeId } from "../core/ids.ts";
 import type { Key } from "../core/key.ts";
 import type { Hash } from "../core/message.ts";
 import type { Flight } from "./flights.ts";
-import { placeName } from "./keyspace.ts";
+import { type Keyed, KeyTable } from "./key-table.ts";
 import { StoreError } from "./outcomes.ts";
 
 /** One copy of a key: the node's own, or a hint for a target. */
@@ -56,7 +56,7 @@ const waitingPerKeyMax = 1_024;
 
 export class KeyQueue {
   readonly #parts: QueueParts;
-  readonly #lines = new Map<string, KeyLine>();
+  readonly #lines = new KeyTable<KeyLine>();
   #waiting = 0;
   #onIdle: (() => void)[] = [];
 
@@ -65,11 +65,10 @@ export class KeyQueue {
   }
 
   add(task: Task): void {
-    const name = placeName(task.key);
-    let line = this.#lines.get(name);
+    let line = this.#lines.find(task.key);
     if (line === undefined) {
-      line = new KeyLine(name, task.key);
-      this.#lines.set(name, line);
+      line = new KeyLine(task.key);
+      this.#lines.add(line);
     }
     const isFull = this.#waiting >= waitingMax || line.tasks.length >= waitingPerKeyMax;
     if (isFull) {
@@ -177,15 +176,15 @@ export class KeyQueue {
 
   #letGo(line: KeyLine): void {
     if (line.writing > 0 || line.tasks.length > 0 || line.isBusy) return;
-    this.#lines.delete(line.name);
+    this.#lines.remove(line);
     if (this.#lines.size > 0 || this.#onIdle.length === 0) return;
     for (const resolve of this.#onIdle.splice(0)) resolve();
   }
 }
 
-class KeyLine implements Line {
-  readonly name: string;
+class KeyLine implements Line, Keyed<KeyLine> {
   readonly key: Key;
+  next: KeyLine | undefined;
   readonly cells: Cell[] = [];
   readonly tasks: Task[] = [];
   /** Copies of the key on their way to the disk. */
@@ -193,8 +192,7 @@ class KeyLine implements Line {
   isBusy = false;
   isDoubtful = false;
 
-  constructor(name: string, key: Key) {
-    this.name = name;
+  constructor(key: Key) {
     this.key = key;
   }
 

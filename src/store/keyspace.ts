@@ -40,7 +40,6 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
 // One buffer, and a view of it for each length: a fresh array for each key costs more than the
 // engine's copy of it. Valid until the next call, which is why nothing here is exported.
 const scratch = new Uint8Array(5 + placeBytesMax);
-const scratchText = Buffer.from(scratch.buffer);
 const views: Uint8Array[] = [];
 
 /** The engine's key of one copy. Overwritten by the next call: `slice` what is to be kept. */
@@ -52,11 +51,6 @@ export function copyKey(key: Key, target: NodeId): Uint8Array {
     at = putWord(scratch, at, target);
   }
   return viewOf(putPlace(at, key));
-}
-
-/** Names a key in a map: exact, and faster than `nameOf`. */
-export function placeName(key: Key): string {
-  return scratchText.toString("latin1", 0, putPlace(0, key));
 }
 
 export function metaKey(name: string): Uint8Array {
