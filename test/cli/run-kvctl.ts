@@ -23,7 +23,7 @@ export const kvctlPath = join(root, "dist", "bin", "kvctl.js");
 
 export function kvctl(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const child = spawn(process.execPath, [kvctlPath, ...args], {
-    env: { ...process.env, KVCTL_DB: "", ...options.env },
+    env: { ...process.env, KVCTL_DB: "", KVCTL_ENDPOINTS: "", ...options.env },
   });
   child.stdin.on("error", () => {});
   child.stdin.end(options.input ?? "");
