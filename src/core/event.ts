@@ -70,8 +70,9 @@ export type StoreWork =
       readonly context: CausalContext;
       readonly change: Change;
       readonly targets: readonly NodeId[];
-      /** The write is refused if it would make more siblings than this. */
+      /** The write is refused if it would make more siblings than this, or more bytes of them. */
       readonly siblingsMax: number;
+      readonly siblingBytesMax: number;
     }
   /** Joins what came from a peer into what is held. Answered by `merged` once durable. */
   | { readonly kind: "merge"; readonly entries: readonly Entry[]; readonly round: number }
@@ -150,7 +151,11 @@ export type StoreOutcome =
   | { readonly kind: "entries"; readonly entries: readonly Entry[]; readonly isEnd: boolean }
   | { readonly kind: "meta"; readonly bytes: Uint8Array | undefined }
   /** More siblings than allowed: nothing was written. */
-  | { readonly kind: "too-many-siblings"; readonly siblings: number }
+  | {
+      readonly kind: "too-many-siblings";
+      readonly siblings: number;
+      readonly bytes: number;
+    }
   /** The engine refused or failed; `applied` tells whether it may still come to be. */
   | {
       readonly kind: "failed";

@@ -11,6 +11,11 @@ export const bucketBytesMax = 64;
 export const valueBytesMax = 1 << 20;
 /** A client's write that would make a sibling beyond this is refused; replication never is. */
 export const siblingsMax = 64;
+/**
+ * Nor may a client's write bring the siblings of a key beyond this together: what two sides of a
+ * cut make apart must still fit into one record of the engine (16 MiB) when they meet.
+ */
+export const siblingBytesMax = 4 << 20;
 export const contextBytesMax = 8 << 10;
 /** One frame on the wire, also a batch of messages. */
 export const frameBytesMax = 80 << 20;
@@ -35,6 +40,7 @@ export const recentOperationsMax = 32;
 /** Hedged reads as a share of all reads: one in so many. */
 export const hedgeOneIn = 20;
 
+assert(3 * (siblingBytesMax + valueBytesMax) < 16 << 20, "three sides must fit in one record");
 assert(
   siblingsMax * (valueBytesMax + 256) + keyBytesMax < frameBytesMax,
   "one key with all its siblings must fit in one frame",

@@ -112,9 +112,12 @@ export class Writes {
     const written = write(current, context, incarnations.next(partition, targets), change);
     let { versions } = written;
     const siblings = versions.siblings.length;
-    if (siblings > work.siblingsMax && siblings > current.siblings.length) {
-      answers.give(done, { kind: "too-many-siblings", siblings });
-      return;
+    if (siblings > 1 && siblings > current.siblings.length) {
+      const bytes = versions.siblings.reduce((sum, { value }) => sum + value.length, 0);
+      if (siblings > work.siblingsMax || bytes > work.siblingBytesMax) {
+        answers.give(done, { kind: "too-many-siblings", siblings, bytes });
+        return;
+      }
     }
     if (vectorEntriesMax !== undefined) {
       versions = { ...versions, vector: truncate(versions.vector, vectorEntriesMax) };

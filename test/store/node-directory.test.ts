@@ -94,6 +94,7 @@ async function directoryOf(
       change: change("x", { expiresAt: 1 }),
       targets: [],
       siblingsMax: 64,
+      siblingBytesMax: 1 << 22,
     });
   }
   for (const entry of merged) await ask(store, { kind: "merge", entries: [entry], round: 0 });

@@ -67,6 +67,9 @@ export function ask(store: Store, work: StoreWork): Promise<StoreOutcome> {
   });
 }
 
+/** What a coordinator allows a key to hold. */
+export const room = { siblingsMax: 64, siblingBytesMax: 1 << 22 };
+
 export type Written = Extract<StoreOutcome, { kind: "written" }>;
 
 /** Both answers to a write that is expected to succeed. */
@@ -79,7 +82,7 @@ export function coordinate(
   const { context = emptyContext, targets = [] } = more;
   return new Promise((resolve, reject) => {
     let written: Written | undefined;
-    store.run({ kind: "write", key, context, change, targets, siblingsMax: 64 }, (outcome) => {
+    store.run({ kind: "write", key, context, change, targets, ...room }, (outcome) => {
       if (outcome.kind === "written") written = outcome;
       else if (outcome.kind === "durable" && written !== undefined) resolve(written);
       else reject(new Error(JSON.stringify(outcome)));

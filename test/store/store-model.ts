@@ -110,6 +110,7 @@ export class StoreModel {
       change: made,
       targets,
       siblingsMax: 1000,
+      siblingBytesMax: 1 << 22,
     };
     this.store.run(work, (outcome) => {
       if (outcome.kind === "written") {

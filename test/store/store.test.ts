@@ -88,9 +88,28 @@ describe("a write", () => {
       change: change("c"),
       targets: [],
       siblingsMax: 2,
+      siblingBytesMax: 1 << 22,
     });
-    expect(outcome).toEqual({ kind: "too-many-siblings", siblings: 3 });
+    expect(outcome).toEqual({ kind: "too-many-siblings", siblings: 3, bytes: 3 });
     expect(isEqual(await heldOf(opened.store, cart), before)).toBe(true);
+    await closeStore(opened);
+  });
+
+  test("is refused where siblings would grow too large together, and one alone is not", async () => {
+    const opened = await openStore();
+    const large = (value: string) => ({ ...change(""), value: Buffer.alloc(8, value) });
+    const put = (value: string) =>
+      ask(opened.store, {
+        kind: "write",
+        key: cart,
+        context: { vector: [], dots: [], operations: [] },
+        change: { ...large(value), operation: change(value).operation },
+        targets: [],
+        siblingsMax: 64,
+        siblingBytesMax: 7,
+      });
+    expect(await put("a")).toEqual({ kind: "durable" });
+    expect(await put("b")).toEqual({ kind: "too-many-siblings", siblings: 2, bytes: 16 });
     await closeStore(opened);
   });
 

@@ -83,7 +83,7 @@ export class QuorumStore {
     const written = write(this.#find(key, targets), context, dot, change);
     const { length } = written.versions.siblings;
     if (length > siblingsMax) {
-      done({ kind: "too-many-siblings", siblings: length - 1 });
+      done({ kind: "too-many-siblings", siblings: length, bytes: 0 });
       return;
     }
     if (!written.isDuplicate) this.#counter += 1;

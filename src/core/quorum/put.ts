@@ -8,7 +8,7 @@ import { emptyContext } from "../clock/versions.ts";
 import type { StoreOutcome } from "../event.ts";
 import { failed } from "../failure.ts";
 import type { Millis, NodeId, RequestId } from "../ids.ts";
-import { siblingsMax } from "../limits.ts";
+import { siblingBytesMax, siblingsMax } from "../limits.ts";
 import type { Command, ReplicaMessage, Result } from "../message.ts";
 import { Copies } from "./copies.ts";
 import type { Answer, Flight, FlightParts } from "./parts.ts";
@@ -92,7 +92,7 @@ export class Put implements Flight {
     const expiresAt = ttlMs === 0 ? 0 : Math.ceil(now + ttlMs);
     const change = { operation, time: Math.floor(now), expiresAt, value };
     this.#parts.out.store(
-      { kind: "write", key, context, change, targets, siblingsMax },
+      { kind: "write", key, context, change, targets, siblingsMax, siblingBytesMax },
       (outcome, at) => this.#stored(at, outcome),
     );
   }
@@ -108,7 +108,8 @@ export class Put implements Flight {
     } else if (outcome.kind === "durable") {
       copies.acknowledge(now, this.#parts.self, undefined);
     } else if (outcome.kind === "too-many-siblings") {
-      const why = `key has ${outcome.siblings} siblings, limit ${siblingsMax}`;
+      const has = `key would have ${outcome.siblings} siblings of ${outcome.bytes} bytes`;
+      const why = `${has}, limit ${siblingsMax} of ${siblingBytesMax} bytes together`;
       this.#fail(failed("TOO_MANY_SIBLINGS", `${why}; read and resolve first`));
       return;
     } else if (outcome.kind === "failed") {
