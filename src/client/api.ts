@@ -14,7 +14,7 @@ export interface ConnectOptions {
   readonly routing?: "aware" | "any" | undefined;
   /** The deadline of a call that names none; covers retries. Default 5000. */
   readonly timeoutMs?: number | undefined;
-  /** Calls that may wait for a connection or an answer at a time. Default 4096. */
+  /** Calls that may wait at a time, for a node or an answer; more are OVERLOADED. Default 4096. */
   readonly requestsMax?: number | undefined;
   /** Sent to the nodes in the handshake; they may demand one. */
   readonly token?: string | undefined;
@@ -25,7 +25,7 @@ export interface ConnectOptions {
 export interface CallOptions {
   /** Milliseconds for everything, retries included: 10 to 60,000. */
   readonly timeoutMs?: number | undefined;
-  /** Cancels the wait. A write may take effect nevertheless. */
+  /** Cancels the wait. A write may take effect nevertheless, as the error's `applied` says. */
   readonly signal?: AbortSignal | undefined;
   /** Only owners count, no stand-ins: with r + w > n a read then sees every acknowledged write. */
   readonly strict?: boolean | undefined;
@@ -36,6 +36,12 @@ export interface CallOptions {
 export interface GetOptions extends CallOptions {
   /** How many replicas must answer: 1 to n. Default: the cluster's. */
   readonly r?: number | undefined;
+  /**
+   * Makes one value of siblings: with it `found.value` is the merged one, where it would throw
+   * CONFLICT. Called only when there are several, with all of them; `found.values` still has them.
+   * Nothing is written back: `update` does that.
+   */
+  readonly resolve?: ((values: Uint8Array[]) => BytesInput) | undefined;
 }
 
 export interface PutOptions extends CallOptions {
@@ -62,7 +68,10 @@ export interface Found {
   readonly values: readonly Uint8Array[];
   /** Pass it to the next put or delete of this key; also there when nothing was found. */
   readonly context: Context;
-  /** The only value; undefined when there is none; throws CONFLICT when there are several. */
+  /**
+   * The only value; undefined when there is none; throws CONFLICT when there are several, unless
+   * the read was given a way to resolve them.
+   */
   readonly value: Uint8Array | undefined;
   /** True when too few informed replicas answered, so that "absent" may be wrong. */
   readonly degraded?: boolean | undefined;
@@ -83,6 +92,7 @@ export interface ScanOptions {
   readonly prefix?: BytesInput | undefined;
   /** At most so many keys; absent means all. */
   readonly limit?: number | undefined;
+  /** For each page, of which a scan has one or more a partition. */
   readonly timeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -92,15 +102,22 @@ export interface Bucket {
   get(key: BytesInput, options?: GetOptions): Promise<Found>;
   put(key: BytesInput, object: BytesInput, options?: PutOptions): Promise<Stored>;
   delete(key: BytesInput, options?: DeleteOptions): Promise<Stored>;
-  /** Reads, merges and writes, again until no sibling is left: the loop of every careful client. */
+  /**
+   * Reads, merges and writes, again until no sibling is left: the loop of every careful client.
+   * Where others write at the same time, `merge` is called again, and then what it made before is
+   * among the values. CONFLICT when others keep on writing.
+   */
   update(
     key: BytesInput,
     merge: (values: Uint8Array[]) => BytesInput,
     options?: GetOptions & PutOptions,
   ): Promise<Stored>;
-  /** In the order of the keys. */
+  /** In the order of the keys, under one deadline. */
   getMany(keys: readonly BytesInput[], options?: GetOptions): Promise<Found[]>;
-  /** Every key once, in the order of the ring, not of the keys. Not a snapshot. */
+  /**
+   * Every key once, in the order of the ring, not of the keys. Not a snapshot. To write a key that
+   * a scan has shown, read it: the context of what a scan shows is empty.
+   */
   scan(options?: ScanOptions): AsyncIterable<[key: Uint8Array, found: Found]>;
 }
 
@@ -109,7 +126,8 @@ export interface Client extends Bucket, AsyncDisposable {
   bucket(name: string): Bucket;
   /**
    * The same verbs, where each read shows at least what this session has read and written of the
-   * key before, or fails with SESSION_NOT_SATISFIED. A token continues a session elsewhere.
+   * key before, or fails with SESSION_NOT_SATISFIED. A token continues a session elsewhere. It
+   * remembers the 10,000 keys used last.
    */
   session(token?: string): Session;
   /** Commands for operators (status, ring, locate, …); the answer is what the node says. */

@@ -3,73 +3,82 @@
  * says that it cannot, and asks a second one when the first takes unusually long. A write keeps
  * its operation id through all attempts, so that it is applied once.
  */
+import { hedgeOneIn } from "../core/limits.ts";
+import type { Failed } from "../core/message.ts";
+import { ClusterError } from "../errors.ts";
+import { AbortWatch } from "./abort-watch.ts";
+import {
+  type Attempt,
+  abortedBy,
+  abortOf,
+  type Call,
+  closeOf,
+  commandOf,
+  failureOf,
+  type Line,
+  lostOf,
+  mayChange,
+  type Request,
+  remedyOf,
+  timeoutOf,
+} from "./call.ts";
+import type { Answer } from "./connection.ts";
 
-import type { Key } from "../core/key.ts";
-import { deadlineMsMax, deadlineMsMin, hedgeOneIn } from "../core/limits.ts";
-import type { Command, Failed } from "../core/message.ts";
-import { ClusterError, isClusterCode } from "../errors.ts";
-import type { Answer, Connection } from "./connection.ts";
-import type { Pool } from "./pool.ts";
-
-export interface Request {
-  readonly command: Command;
-  /** Where it belongs; absent for commands that any node can answer. */
-  readonly key: Key | undefined;
-  readonly token: Uint8Array | undefined;
-  /** The node that should coordinate; 0 when none in particular. */
-  readonly preferred: number;
-  readonly timeoutMs: number;
-  readonly signal: AbortSignal | undefined;
+/** Where calls may go. */
+export interface Lines {
+  /** The best node that has not been tried, else the best there is; undefined: none for now. */
+  choose(request: Request, tried: ReadonlySet<Line>): Line | undefined;
+  /** Why no node can be reached, each with its reason; undefined while one can. */
+  describeFailures(): string | undefined;
 }
 
 /** Deadlines and hedges are looked at so often: one timer for all calls. */
 const sweepMs = 5;
+/** A sweep that comes so late says that this process stood still: answers may lie unread. */
+const stallMs = 100;
 const hedgeMsMin = 25;
-/** How long a node is passed over after it let a request wait. */
+const hedgesSavedMax = 100;
+/** How long a node is passed over after it let a request wait … */
 const avoidMs = 500;
-/** A node that cannot is not asked for ever. */
+/** … and after it was not heard at all, for so long or a quarter of the deadline. */
+const avoidSilentMs = 2_000;
+const silentMsMin = 100;
+const silentMsMax = 1_000;
+/** Nodes that one call waits for at a time. */
+const askedMax = 3;
+/** A node that cannot is not asked for ever … */
 const attemptsMax = 12;
-
-interface Attempt {
-  readonly connection: Connection;
-  readonly request: number;
-  readonly since: number;
-}
-
-interface Call {
-  readonly request: Request;
-  readonly until: number;
-  readonly resolve: (answer: Answer) => void;
-  readonly reject: (error: unknown) => void;
-  readonly attempts: Attempt[];
-  readonly tried: Set<Connection>;
-  tries: number;
-  notBefore: number;
-  isHedged: boolean;
-  /** Sent at least once: a write may have been applied. */
-  isSent: boolean;
-  lastFailure: Failed | undefined;
-  onAbort: (() => void) | undefined;
-}
+/** … and of those that should be able to, not all. */
+const elsewhereMax = 2;
+const pauseMsMin = 20;
+const pauseMsMax = 500;
 
 export class Calls {
-  readonly #pool: Pool;
+  readonly #lines: Lines;
   readonly #callsMax: number;
   readonly #mayHedge: boolean;
   readonly #calls = new Set<Call>();
+  /** Those that no node can take for now, the longest waiting first. */
+  readonly #waiting = new Set<Call>();
+  /** Those that were told to come back later. */
+  readonly #resting = new Set<Call>();
+  readonly #aborts = new AbortWatch<Call>((call) => this.#fail(call, abortOf(call)));
   #timer: NodeJS.Timeout | undefined;
+  #sweptAt = 0;
+  #isForgiven = false;
   #hedges = 1;
-  #failure: ClusterError | undefined;
+  #isClosed = false;
 
-  constructor(parts: { pool: Pool; callsMax: number; hedge: boolean }) {
-    this.#pool = parts.pool;
+  constructor(parts: { lines: Lines; callsMax: number; hedge: boolean }) {
+    this.#lines = parts.lines;
     this.#callsMax = parts.callsMax;
     this.#mayHedge = parts.hedge;
   }
 
   run(request: Request): Promise<Answer> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    if (request.signal?.aborted) return Promise.reject(abortedBy(request.signal));
+    const { signal, timeoutMs } = request;
+    if (this.#isClosed) return Promise.reject(new ClusterError("CLOSED", "the client was closed"));
+    if (signal?.aborted) return Promise.reject(abortedBy(signal, "no"));
     if (this.#calls.size >= this.#callsMax) {
       const message = `${this.#callsMax} calls wait already; let some finish first`;
       return Promise.reject(new ClusterError("OVERLOADED", message));
@@ -78,173 +87,198 @@ export class Calls {
       const now = performance.now();
       const call: Call = {
         request,
-        until: now + request.timeoutMs,
+        until: now + timeoutMs,
         resolve,
         reject,
         attempts: [],
         tried: new Set(),
         tries: 0,
+        elsewhere: 0,
         notBefore: 0,
         isHedged: false,
-        isSent: false,
+        isInDoubt: false,
         lastFailure: undefined,
-        onAbort: undefined,
       };
       this.#calls.add(call);
-      this.#watch(call);
-      this.#hedges = Math.min(100, this.#hedges + 1 / hedgeOneIn);
-      this.#attempt(call, now);
+      if (signal !== undefined) this.#aborts.add(signal, call);
+      this.#watch(now);
+      this.#hedges = Math.min(hedgesSavedMax, this.#hedges + 1 / hedgeOneIn);
+      // Whoever waits already goes first.
+      if (this.#waiting.size > 0) this.#waiting.add(call);
+      else this.#start(call, now);
     });
   }
 
   /** Something changed: calls without a node may find one now. */
   retry(): void {
     const now = performance.now();
-    for (const call of this.#calls) if (call.attempts.length === 0) this.#attempt(call, now);
+    // Where the first finds none, the others would not either.
+    for (const call of this.#waiting) if (!this.#start(call, now)) break;
   }
 
   /** Fails every call, also those to come. */
-  close(error: ClusterError): void {
-    this.#failure = error;
-    for (const call of [...this.#calls]) this.#settle(call, error);
+  close(): void {
+    this.#isClosed = true;
+    for (const call of [...this.#calls]) this.#fail(call, closeOf(call));
   }
 
-  #attempt(call: Call, now: number): boolean {
-    if (now < call.notBefore || call.tries >= attemptsMax) return false;
-    const { key, preferred, token } = call.request;
-    const route = this.#pool.route(key, preferred);
-    const connection = route.find((candidate) => !call.tried.has(candidate)) ?? route[0];
-    const isBusy = call.attempts.some((attempt) => attempt.connection === connection);
-    if (connection === undefined || isBusy) return false;
-    call.tried.add(connection);
-    call.tries += 1;
+  #start(call: Call, now: number): boolean {
+    const line = this.#lines.choose(call.request, call.tried);
+    if (line === undefined) {
+      call.notBefore = 0;
+      this.#waiting.add(call);
+      return false;
+    }
+    this.#waiting.delete(call);
+    this.#send(call, line, now);
+    return true;
+  }
+
+  #send(call: Call, line: Line, now: number): void {
     const command = commandOf(call, call.until - now);
-    call.isSent = true;
+    call.tried.add(line);
+    call.tries += 1;
     const attempt: Attempt = {
-      connection,
+      line,
       since: now,
-      request: connection.send(command, token, {
+      request: line.send(command, call.request.token, {
         answered: (answer) => this.#answered(call, attempt, answer),
         lost: (why) => this.#lost(call, attempt, why),
       }),
     };
     call.attempts.push(attempt);
-    return true;
   }
 
   #answered(call: Call, attempt: Attempt, answer: Answer): void {
     const now = performance.now();
-    attempt.connection.took(now - attempt.since);
+    attempt.line.took(now - attempt.since);
     const slow = call.attempts.find((other) => other !== attempt && other.since < attempt.since);
-    if (slow !== undefined) slow.connection.avoidUntil = now + avoidMs;
+    if (slow !== undefined) slow.line.avoidUntil = Math.max(slow.line.avoidUntil, now + avoidMs);
     remove(call.attempts, attempt);
     const { result } = answer;
-    if (result.kind !== "failed") {
-      this.#settle(call, undefined, answer);
-      return;
-    }
-    call.lastFailure = result;
-    if (!isWorthAnotherTry(result) || call.tries >= attemptsMax) {
-      if (call.attempts.length === 0) this.#settle(call, errorOf(result));
-      return;
-    }
-    call.notBefore = now + result.retryAfterMs;
-    if (call.attempts.length === 0) this.#attempt(call, now);
+    if (result.kind === "failed") this.#refused(call, result, now);
+    else this.#settle(call, answer);
+    if (this.#waiting.size > 0) this.retry();
+  }
+
+  #refused(call: Call, failed: Failed, now: number): void {
+    call.lastFailure = failed;
+    if (failed.applied !== "no") call.isInDoubt = true;
+    if (call.attempts.length > 0) return;
+    const remedy = remedyOf(failed);
+    const line = remedy === "none" ? undefined : this.#lines.choose(call.request, call.tried);
+    const isNew = line !== undefined && !call.tried.has(line);
+    if (remedy === "elsewhere" && isNew && call.elsewhere < elsewhereMax) {
+      call.elsewhere += 1;
+      this.#send(call, line, now);
+    } else if (remedy === "later" && call.tries < attemptsMax) {
+      const pauseMs = Math.max(failed.retryAfterMs, isNew ? 0 : pauseAfter(call.tries));
+      if (now + pauseMs >= call.until) this.#fail(call, failureOf(call, failed));
+      else if (isNew && pauseMs === 0) this.#send(call, line, now);
+      else {
+        call.notBefore = now + pauseMs;
+        this.#resting.add(call);
+      }
+    } else this.#fail(call, failureOf(call, failed));
   }
 
   #lost(call: Call, attempt: Attempt, why: string): void {
     remove(call.attempts, attempt);
-    call.lastFailure ??= {
-      kind: "failed",
-      code: "CONNECTION_LOST",
-      message: why,
-      applied: call.request.command.kind === "put" ? "maybe" : "no",
-      retryAfterMs: 0,
-    };
-    if (call.attempts.length === 0) this.#attempt(call, performance.now());
+    const failed = lostOf(call, why);
+    call.lastFailure = failed;
+    if (mayChange(call)) call.isInDoubt = true;
+    if (call.attempts.length > 0) return;
+    if (call.tries < attemptsMax) this.#start(call, performance.now());
+    else this.#fail(call, failureOf(call, failed));
   }
 
-  #settle(call: Call, error: unknown, answer?: Answer): void {
-    if (!this.#calls.delete(call)) return;
-    for (const { connection, request } of call.attempts) connection.forget(request);
-    if (call.onAbort) call.request.signal?.removeEventListener("abort", call.onAbort);
+  #fail(call: Call, error: ClusterError): void {
+    if (this.#end(call)) call.reject(error);
+  }
+
+  #settle(call: Call, answer: Answer): void {
+    if (this.#end(call)) call.resolve(answer);
+  }
+
+  /** False when it has ended before. */
+  #end(call: Call): boolean {
+    if (!this.#calls.delete(call)) return false;
+    this.#waiting.delete(call);
+    this.#resting.delete(call);
+    for (const { line, request } of call.attempts) line.forget(request);
+    const { signal } = call.request;
+    if (signal !== undefined) this.#aborts.delete(signal, call);
     if (this.#calls.size === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
-    if (answer === undefined) call.reject(error);
-    else call.resolve(answer);
+    return true;
   }
 
-  #watch(call: Call): void {
-    const { signal } = call.request;
-    if (signal !== undefined) {
-      call.onAbort = () => this.#settle(call, abortedBy(signal));
-      signal.addEventListener("abort", call.onAbort, { once: true });
-    }
-    this.#timer ??= setInterval(() => this.#sweep(), sweepMs);
+  #watch(now: number): void {
+    if (this.#timer !== undefined) return;
+    this.#sweptAt = now;
+    this.#timer = setInterval(() => this.#sweep(), sweepMs);
   }
 
   #sweep(): void {
     const now = performance.now();
+    // Never twice in a row: a process may always be slow.
+    this.#isForgiven = !this.#isForgiven && now - this.#sweptAt > stallMs;
+    this.#sweptAt = now;
+    if (this.#isForgiven) return;
     for (const call of this.#calls) {
-      if (now >= call.until) this.#settle(call, this.#timeoutOf(call));
-      else if (call.attempts.length === 0) this.#attempt(call, now);
-      else this.#hedge(call, now);
+      if (now >= call.until) this.#fail(call, this.#timeoutOf(call));
+      else if (call.attempts.length > 0) this.#askAnother(call, now);
+    }
+    for (const call of this.#resting) {
+      if (now < call.notBefore) continue;
+      this.#resting.delete(call);
+      this.#start(call, now);
+    }
+    this.retry();
+  }
+
+  /** Where a node takes far longer than usual, or says nothing at all. */
+  #askAnother(call: Call, now: number): void {
+    const { command, timeoutMs } = call.request;
+    const last = call.attempts.at(-1);
+    // An operator's command may take long, and should not be done twice for that.
+    if (last === undefined || command.kind === "admin" || now < call.notBefore) return;
+    const waitedMs = now - last.since;
+    const silentMs = Math.min(silentMsMax, Math.max(silentMsMin, timeoutMs / 4));
+    if (waitedMs >= silentMs && last.line.heardAt < last.since) {
+      // A frozen node is none of the budget's business: without another no call would end well.
+      if (call.attempts.length < askedMax && !this.#sendBeside(call, now)) {
+        call.notBefore = now + silentMs;
+      }
+      last.line.avoidUntil = now + avoidSilentMs;
+    } else if (this.#mayHedge && !call.isHedged && command.kind !== "scan") {
+      const patienceMs = Math.max(hedgeMsMin, 8 * last.line.latencyMs);
+      if (waitedMs < patienceMs || this.#hedges < 1) return;
+      call.isHedged = true;
+      if (!this.#sendBeside(call, now)) return;
+      this.#hedges -= 1;
+      // Others need not wait to learn the same.
+      last.line.avoidUntil = now + avoidMs;
     }
   }
 
-  /** Asks a second node where the first takes far longer than it usually does. */
-  #hedge(call: Call, now: number): void {
-    const [first] = call.attempts;
-    if (!this.#mayHedge || call.isHedged || first === undefined || call.attempts.length > 1) return;
-    const { command } = call.request;
-    if (command.kind !== "get" && command.kind !== "put") return;
-    const patience = Math.max(hedgeMsMin, 8 * first.connection.latencyMs);
-    if (now - first.since < patience || this.#hedges < 1) return;
-    call.isHedged = true;
-    if (this.#attempt(call, now)) {
-      this.#hedges -= 1;
-      // Others need not wait to learn the same.
-      first.connection.avoidUntil = now + avoidMs;
-    }
+  #sendBeside(call: Call, now: number): boolean {
+    const line = this.#lines.choose(call.request, call.tried);
+    if (line === undefined || call.tried.has(line)) return false;
+    this.#send(call, line, now);
+    return true;
   }
 
   #timeoutOf(call: Call): ClusterError {
-    const { command, timeoutMs } = call.request;
-    const isWrite = command.kind === "put";
-    if (!call.isSent) {
-      const tried = this.#pool.describeFailures();
-      const message = `no node was reached within ${timeoutMs} ms: ${tried}`;
-      return new ClusterError("NO_ENDPOINT", message, { applied: "no" });
-    }
-    if (call.lastFailure !== undefined && call.attempts.length === 0) {
-      return errorOf(call.lastFailure);
-    }
-    const message = `no answer within ${timeoutMs} ms`;
-    return isWrite
-      ? new ClusterError("WRITE_TIMEOUT", `${message}; the write may still be applied`)
-      : new ClusterError("READ_TIMEOUT", message);
+    return timeoutOf(call, this.#lines.describeFailures());
   }
 }
 
-/** A later attempt says so: its operation must be recognised wherever it was applied. */
-function commandOf({ request: { command }, isSent }: Call, leftMs: number): Command {
-  const deadlineMs = Math.min(deadlineMsMax, Math.max(deadlineMsMin, Math.floor(leftMs)));
-  if (command.kind !== "put" || !isSent) return { ...command, deadlineMs };
-  return { ...command, deadlineMs, operation: { ...command.operation, retried: true } };
-}
-
-function isWorthAnotherTry({ code }: Failed): boolean {
-  return code === "OVERLOADED" || code === "NOT_READY" || code === "CLOSED";
-}
-
-export function errorOf({ code, message, applied }: Failed): ClusterError {
-  return new ClusterError(isClusterCode(code) ? code : "INTERNAL", message, { applied });
-}
-
-function abortedBy(signal: AbortSignal): ClusterError {
-  return new ClusterError("ABORTED", "the call was aborted", { cause: signal.reason });
+/** Grows, and differs, so that those who were turned away together do not come back together. */
+function pauseAfter(tries: number): number {
+  return Math.min(pauseMsMax, pauseMsMin * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
 }
 
 function remove<T>(from: T[], item: T): void {

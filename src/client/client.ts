@@ -4,7 +4,7 @@
  */
 
 import type { Operation } from "../core/clock/operations.ts";
-import { deadlineMsDefault, requestsMax } from "../core/limits.ts";
+import { deadlineMsDefault, valueBytesMax } from "../core/limits.ts";
 import { ClusterError } from "../errors.ts";
 import type {
   Bucket,
@@ -24,13 +24,14 @@ import { type BucketParts, ClusterBucket } from "./bucket.ts";
 import { Calls } from "./calls.ts";
 import { parseEndpoints } from "./endpoints.ts";
 import { unexpected } from "./found.ts";
-import { checkBucket, timeoutFrom } from "./input.ts";
+import { checkBucket, settingsFrom, signalFrom, timeoutFrom } from "./input.ts";
 import { Pool } from "./pool.ts";
 import { ClusterSession } from "./session.ts";
 
 /**
  * Connects to a cluster through any of its nodes, `HOST:PORT` each. Resolves once one has told the
- * ring; rejects with NO_ENDPOINT, naming what was tried, when none can be reached in time.
+ * ring; rejects with NO_ENDPOINT, naming what was tried, once all of them have failed, or when none
+ * can be reached in time.
  */
 export async function connect(
   endpoints: string | readonly string[],
@@ -56,20 +57,17 @@ class ClusterClient implements Client {
 
   constructor(endpoints: readonly string[], options: ConnectOptions) {
     this.#timeoutMs = timeoutFrom(options.timeoutMs, deadlineMsDefault);
+    const { isAware, headers, callsMax, hedge } = settingsFrom(options);
     this.#pool = new Pool({
       endpoints,
-      isAware: options.routing !== "any",
-      headers: options.token === undefined ? {} : { authorization: `Bearer ${options.token}` },
+      isAware,
+      headers,
       onChange: () => {
         this.#calls.retry();
         for (const listener of this.#onChange) listener();
       },
     });
-    this.#calls = new Calls({
-      pool: this.#pool,
-      callsMax: options.requestsMax ?? requestsMax,
-      hedge: options.hedge !== false,
-    });
+    this.#calls = new Calls({ lines: this.#pool, callsMax, hedge });
     this.#parts = {
       calls: this.#calls,
       timeoutMs: this.#timeoutMs,
@@ -132,30 +130,33 @@ class ClusterClient implements Client {
 
   session(token?: string): Session {
     const n = (): number => this.#pool.ring?.n ?? 1;
-    return new ClusterSession({ bucket: this.#whole, n }, token);
+    return new ClusterSession({ bucket: this.#whole, n, timeoutMs: this.#timeoutMs }, token);
   }
 
   async admin(name: string, args: object = {}, options: CallOptions = {}): Promise<unknown> {
-    const command = {
-      kind: "admin",
-      name,
-      arguments: JSON.stringify(args),
-      deadlineMs: 0,
-    } as const;
+    const text = JSON.stringify(args);
+    if (text.length > valueBytesMax / 4) {
+      throw new ClusterError("INVALID_ARGUMENT", `the arguments of ${name} are too long`);
+    }
+    const command = { kind: "admin", name, arguments: text, deadlineMs: 0 } as const;
     const { result } = await this.#calls.run({
       command,
-      key: undefined,
+      place: undefined,
       token: undefined,
       preferred: 0,
       timeoutMs: timeoutFrom(options.timeoutMs, this.#timeoutMs),
-      signal: options.signal,
+      signal: signalFrom(options.signal),
     });
     if (result.kind !== "answer") throw unexpected(result);
-    return JSON.parse(result.json);
+    try {
+      return JSON.parse(result.json);
+    } catch (cause) {
+      throw new ClusterError("INTERNAL", `the node's answer to ${name} is not JSON`, { cause });
+    }
   }
 
   async close(): Promise<void> {
-    this.#calls.close(new ClusterError("CLOSED", "the client was closed"));
+    this.#calls.close();
     this.#pool.close();
   }
 
@@ -166,7 +167,7 @@ class ClusterClient implements Client {
   #unreachable(): ClusterError {
     return new ClusterError(
       "NO_ENDPOINT",
-      `no node can be reached: ${this.#pool.describeFailures()}`,
+      `no node can be reached: ${this.#pool.describeFailures() ?? "none tells the ring"}`,
     );
   }
 }

@@ -1,13 +1,16 @@
 /**
  * One connection to one node: requests out, answers in, many of them in one frame. What is sent
  * within one turn of the event loop leaves together. Late answers to forgotten requests are
- * dropped; when the connection ends, whoever waits on it is told.
+ * dropped; when the connection ends, whoever waits on it is told. It is used from when the node
+ * has told the ring, so that nothing is ever sent into another cluster.
  */
+import { assert } from "../../native-free-engine/base/assert.ts";
 import { deadlineMsMax } from "../core/limits.ts";
-import type { ClientMessage, Command, Result } from "../core/message.ts";
+import type { ClientMessage, Command, Message, Result } from "../core/message.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
 import { decodeFrame, FrameWriter } from "../core/wire/codec.ts";
 import { dial, type Socket } from "../runtime/sockets.ts";
+import type { Probes } from "./probes.ts";
 
 export interface Answer {
   readonly result: Result;
@@ -21,18 +24,23 @@ export interface Waiter {
   lost(why: string): void;
 }
 
-export interface ConnectionEvents {
-  opened(connection: Connection): void;
-  closed(connection: Connection, why: string): void;
-  ringNews(state: RingState, down: readonly number[]): void;
+export interface ConnectionParts {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly probes: Probes;
+  closed(why: string): void;
+  ringNews(connection: Connection, state: RingState, down: readonly number[]): void;
 }
 
 /** Bytes waiting in the socket beyond which a connection takes no more for now. */
 const bufferedBytesMax = 8 << 20;
+/** A node takes so many and some more on one connection (src/runtime/client-link.ts). */
+export const inFlightMax = 1_000;
+/** A node that is not asked is thought twice as fast after so long, and so is asked again. */
+const forgetMs = 1_000;
 
 export class Connection {
   readonly address: string;
-  readonly #events: ConnectionEvents;
+  readonly #parts: ConnectionParts;
   readonly #waiters = new Map<number, Waiter>();
   readonly #frame = new FrameWriter();
   readonly #socket: Socket;
@@ -40,64 +48,78 @@ export class Connection {
   #isFlushDue = false;
   #isOpen = false;
   #isClosed = false;
-  /** The node said that it is about to stop. */
+  /** It has told the ring. */
+  #isWelcome = false;
+  /** The node said that it is about to stop, or is no member any more. */
   #isLeaving = false;
-  /** A running mean of how long answers take. */
-  latencyMs = 1;
-  /** Until then other nodes are asked first, because this one let a request wait. */
+  #isRetired = false;
+  #latencyMs = 1;
+  #tookAt = performance.now();
+  heardAt = 0;
   avoidUntil = 0;
 
-  constructor(
-    address: string,
-    headers: Readonly<Record<string, string>>,
-    events: ConnectionEvents,
-  ) {
+  constructor(address: string, parts: ConnectionParts) {
     this.address = address;
-    this.#events = events;
+    this.#parts = parts;
     this.#socket = dial({
       address,
       protocol: "client",
-      headers,
+      headers: parts.headers,
       onOpen: () => {
         this.#isOpen = true;
+        parts.probes.add(this.#socket);
         this.#queue({ kind: "watch-ring" });
-        events.opened(this);
       },
       onMessage: (bytes) => this.#receive(bytes),
       onClose: (why) => this.#closed(why),
     });
   }
 
+  /** Whether the node serves, whatever it has to do now. */
+  get isUp(): boolean {
+    return this.#isWelcome && !this.#isClosed && !this.#isLeaving;
+  }
+
   get isUsable(): boolean {
-    return this.#isOpen && !this.#isClosed && !this.#isLeaving;
+    if (!this.isUp || this.#waiters.size >= inFlightMax) return false;
+    return this.#socket.bufferedBytes + this.#frame.bytesHeld <= bufferedBytesMax;
   }
 
-  get isClosed(): boolean {
-    return this.#isClosed;
+  /** A running mean of how long answers take. */
+  get latencyMs(): number {
+    return this.#latencyMs;
   }
 
-  get isFull(): boolean {
-    return this.#socket.bufferedBytes + this.#frame.bytesHeld > bufferedBytesMax;
-  }
-
-  get inFlight(): number {
-    return this.#waiters.size;
+  /** What one more request is likely to take; what was learnt long ago counts little. */
+  costAt(now: number): number {
+    const age = Math.max(0, now - this.#tookAt) / forgetMs;
+    const latencyMs = age < 1 ? this.#latencyMs : this.#latencyMs * 2 ** -age;
+    return latencyMs * (1 + this.#waiters.size);
   }
 
   /** The number by which `forget` knows it. */
   send(command: Command, token: Uint8Array | undefined, waiter: Waiter): number {
     this.#last = (this.#last % 0xffffffff) + 1;
-    this.#waiters.set(this.#last, waiter);
     this.#queue({ kind: "request", request: this.#last, command, token });
+    this.#waiters.set(this.#last, waiter);
     return this.#last;
   }
 
   forget(request: number): void {
     this.#waiters.delete(request);
+    this.#closeWhenIdle();
   }
 
   took(ms: number): void {
-    this.latencyMs += 0.1 * (Math.min(ms, deadlineMsMax) - this.latencyMs);
+    this.#latencyMs += 0.1 * (Math.min(ms, deadlineMsMax) - this.#latencyMs);
+    this.#tookAt = performance.now();
+  }
+
+  /** Takes no more requests, and closes once those under way are answered. */
+  retire(): void {
+    this.#isLeaving = true;
+    this.#isRetired = true;
+    this.#closeWhenIdle();
   }
 
   close(): void {
@@ -105,8 +127,19 @@ export class Connection {
     this.#socket.close(1000, "the client closed");
   }
 
+  /** Ends it at once: the other side is not what it should be. */
+  refuse(why: string): void {
+    this.#socket.close(1002, "this is not what the client expects");
+    this.#closed(why);
+  }
+
+  #closeWhenIdle(): void {
+    if (this.#isRetired && !this.#isClosed && this.#waiters.size === 0) this.close();
+  }
+
   #queue(message: ClientMessage): void {
-    this.#frame.add(message);
+    const isAdded = this.#frame.add(message);
+    assert(isAdded, "a request that was checked fits in a frame");
     if (this.#isFlushDue) return;
     this.#isFlushDue = true;
     setImmediate(() => this.#flush());
@@ -119,31 +152,46 @@ export class Connection {
   }
 
   #receive(bytes: Uint8Array): void {
+    this.heardAt = performance.now();
     const frame = decodeFrame(bytes);
     if (frame.kind === "invalid") {
-      this.#socket.close(1002, "a frame could not be read");
-      this.#closed(`${this.address} sent a frame that cannot be read: ${frame.why}`);
+      this.refuse(`${this.address} sent a frame that cannot be read: ${frame.why}`);
       return;
     }
     for (const message of frame.messages) {
-      if (message.kind === "result") {
+      this.#take(message);
+      if (this.#isClosed) return;
+    }
+  }
+
+  #take(message: Message): void {
+    switch (message.kind) {
+      case "result": {
         const waiter = this.#waiters.get(message.request);
         this.#waiters.delete(message.request);
         waiter?.answered(message);
-      } else if (message.kind === "ring-news") {
-        this.#events.ringNews(message.state, message.down);
-      } else if (message.kind === "go-away") {
-        this.#isLeaving = true;
+        this.#closeWhenIdle();
+        break;
       }
+      case "ring-news":
+        this.#isWelcome = true;
+        this.#parts.ringNews(this, message.state, message.down);
+        break;
+      case "go-away":
+        this.#isLeaving = true;
+        break;
+      default:
+        this.refuse(`${this.address} sent ${message.kind}, which is nothing for a client`);
     }
   }
 
   #closed(why: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#parts.probes.delete(this.#socket);
     const waiters = [...this.#waiters.values()];
     this.#waiters.clear();
-    this.#events.closed(this, why);
+    this.#parts.closed(why);
     for (const waiter of waiters) waiter.lost(why);
   }
 }

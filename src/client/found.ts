@@ -1,9 +1,11 @@
 /** What a read found, and the one place where several values are a conflict. */
+import type { Versions } from "../core/clock/versions.ts";
 import type { Result } from "../core/message.ts";
 import { ClusterError } from "../errors.ts";
-import type { Found, Stored } from "./api.ts";
+import type { BytesInput, Found, Stored } from "./api.ts";
 import type { Answer } from "./connection.ts";
 import { Context } from "./context.ts";
+import { bytesOf } from "./input.ts";
 
 const noBytes = new Uint8Array(0);
 
@@ -12,6 +14,25 @@ export function foundFrom({ result, token }: Answer): Found {
   if (result.kind !== "found") throw unexpected(result);
   const context = new Context(token ?? noBytes, result.fastest);
   return new FoundValues(result, context);
+}
+
+/** A page carries no sealed contexts: to write, read the key. */
+export function foundIn({ siblings }: Versions): Found {
+  const values = siblings.map(({ value }) => value);
+  const written = siblings.map(({ time, dot }) => ({ time, actor: dot.actor }));
+  const parts = { values, written, degraded: false, trace: undefined };
+  return new FoundValues(parts, new Context(noBytes));
+}
+
+/** Where there are several values, `value` is what the caller makes of them. */
+export function resolvedBy(
+  found: Found,
+  resolve: ((values: Uint8Array[]) => BytesInput) | undefined,
+): Found {
+  const { values, written, context, degraded, trace } = found;
+  if (resolve === undefined || values.length < 2) return found;
+  const merged = bytesOf(resolve([...values]), "resolved value");
+  return new FoundValues({ values, written, degraded: degraded === true, trace, merged }, context);
 }
 
 export function storedFrom({ result, token }: Answer): Stored {
@@ -37,6 +58,7 @@ class FoundValues implements Found {
   readonly written: Found["written"];
   readonly degraded: boolean;
   readonly trace: string | undefined;
+  readonly #merged: Uint8Array | undefined;
 
   constructor(
     parts: {
@@ -44,6 +66,7 @@ class FoundValues implements Found {
       readonly written: Found["written"];
       readonly degraded: boolean;
       readonly trace: string | undefined;
+      readonly merged?: Uint8Array;
     },
     context: Context,
   ) {
@@ -52,9 +75,11 @@ class FoundValues implements Found {
     this.degraded = parts.degraded;
     this.trace = parts.trace;
     this.context = context;
+    this.#merged = parts.merged;
   }
 
   get value(): Uint8Array | undefined {
+    if (this.#merged !== undefined) return this.#merged;
     if (this.values.length < 2) return this.values[0];
     throw new ClusterError(
       "CONFLICT",

@@ -4,10 +4,13 @@
  * jittered pause. Nothing here throws or emits an event that somebody must handle.
  */
 import type { NodeId } from "../core/ids.ts";
-import type { Key } from "../core/key.ts";
+import { partitionOf } from "../core/key.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
+import type { Line, Request } from "./call.ts";
+import type { Lines } from "./calls.ts";
 import { Connection } from "./connection.ts";
-import { routeOf } from "./routing.ts";
+import { Probes } from "./probes.ts";
+import { downIn, inOrder, pickOf } from "./routing.ts";
 
 /** Members that are dialled before they are needed; in larger clusters each at its first use. */
 const eagerMembersMax = 16;
@@ -15,11 +18,14 @@ const pauseMsMin = 50;
 const pauseMsMax = 2_000;
 
 interface Slot {
+  readonly address: string;
   connection: Connection | undefined;
   pauseMs: number;
   timer: NodeJS.Timeout | undefined;
   /** Why the last attempt failed. */
   why: string;
+  /** Who is down, as this node says; undefined until it has said anything. */
+  down: readonly NodeId[] | undefined;
 }
 
 export interface PoolOptions {
@@ -30,10 +36,14 @@ export interface PoolOptions {
   onChange(): void;
 }
 
-export class Pool {
+export class Pool implements Lines {
   readonly #options: PoolOptions;
   readonly #slots = new Map<string, Slot>();
+  readonly #probes = new Probes();
   #ring: RingState | undefined;
+  /** Members that have not left. */
+  #addresses: ReadonlyMap<NodeId, string> = new Map();
+  #members: ReadonlySet<string> = new Set();
   #down: ReadonlySet<NodeId> = new Set();
   #turn = 0;
   #isClosed = false;
@@ -47,33 +57,43 @@ export class Pool {
     return this.#ring;
   }
 
-  /** Connections that may take this request, best first. */
-  route(key: Key | undefined, preferred: NodeId): readonly Connection[] {
+  choose(
+    { place, preferred }: Pick<Request, "place" | "preferred">,
+    tried: ReadonlySet<Line>,
+  ): Connection | undefined {
     const now = performance.now();
-    const addresses = this.#addresses();
-    const route = this.#options.isAware
-      ? routeOf(key, {
-          ring: this.#ring,
-          down: this.#down,
-          addresses,
-          preferred,
-          latencyMs: (address) => this.#slots.get(address)?.connection?.latencyMs ?? 1,
-        })
-      : addresses;
-    const usable: Connection[] = [];
-    const avoided: Connection[] = [];
-    for (const address of route) {
-      const connection = this.#connectionTo(address);
-      if (connection === undefined) continue;
-      if (connection.avoidUntil > now || connection.isFull) avoided.push(connection);
-      else usable.push(connection);
+    const ring = this.#ring;
+    if (!this.#options.isAware || ring === undefined || place === undefined) {
+      return pickOf(this.#anywhere(), { tried, now });
     }
-    return avoided.length === 0 ? usable : [...usable, ...avoided];
+    const owners = ring.owners[partitionOf(place, ring.owners.length)] ?? [];
+    const { live, down } = inOrder({
+      owners,
+      preferred,
+      isDown: (node) => this.#down.has(node),
+      costOf: (node) => this.#slotOf(node)?.connection?.costAt(now) ?? 0,
+    });
+    for (const node of live) {
+      const connection = this.#connectionTo(node);
+      if (connection === undefined || tried.has(connection)) continue;
+      if (connection.avoidUntil <= now) return connection;
+    }
+    const owned = [...live, ...down].map((node) => this.#connectionTo(node));
+    const others = this.#anywhere().filter((connection) => !owned.includes(connection));
+    const first = owned.slice(0, live.length);
+    const all = [...first, ...others, ...owned.slice(live.length)];
+    return pickOf(
+      all.filter((connection) => connection !== undefined),
+      { tried, now },
+    );
   }
 
-  /** Why no endpoint can be reached, each with its reason. */
-  describeFailures(): string {
-    const failures = [...this.#slots].map(([address, { why }]) => `${address} (${why})`);
+  describeFailures(): string | undefined {
+    const slots = [...this.#slots.values()];
+    if (slots.some(({ connection }) => connection?.isUp)) return undefined;
+    const failures = slots.map(({ address, why }) =>
+      why.includes(address) ? why : `${address} (${why})`,
+    );
     return failures.length === 0 ? "no endpoint is known" : failures.join(", ");
   }
 
@@ -84,84 +104,149 @@ export class Pool {
 
   close(): void {
     this.#isClosed = true;
-    for (const slot of this.#slots.values()) {
-      clearTimeout(slot.timer);
-      slot.connection?.close();
+    this.#probes.stop();
+    for (const { timer, connection } of this.#slots.values()) {
+      clearTimeout(timer);
+      connection?.close();
     }
   }
 
   /**
-   * Endpoints and members, beginning with another one each time, so that load spreads. Who asks
-   * for any node means those it named, while one of them is there.
+   * All that can take a request, beginning with another one each time, so that load spreads. Who
+   * asks for any node means those it named, while one of them is there.
    */
-  #addresses(): readonly string[] {
+  #anywhere(): readonly Connection[] {
     const { endpoints, isAware } = this.#options;
-    if (!isAware && endpoints.some((address) => this.#slots.get(address)?.connection?.isUsable)) {
-      return endpoints;
-    }
-    const members = this.#ring?.members.filter(({ state }) => state !== "left") ?? [];
-    const all = [...new Set([...members.map(({ address }) => address), ...this.#slots.keys()])];
-    this.#turn = (this.#turn + 1) % Math.max(1, all.length);
+    const named = isAware ? [] : this.#usable(endpoints);
+    const all = named.length > 0 ? named : this.#usable(this.#slots.keys());
+    if (all.length === 0) this.#dialMembers();
+    if (all.length < 2) return all;
+    this.#turn = (this.#turn + 1) % all.length;
     return [...all.slice(this.#turn), ...all.slice(0, this.#turn)];
   }
 
-  #connectionTo(address: string): Connection | undefined {
+  #usable(addresses: Iterable<string>): readonly Connection[] {
+    const usable: Connection[] = [];
+    for (const address of addresses) {
+      const connection = this.#slots.get(address)?.connection;
+      if (connection?.isUsable) usable.push(connection);
+    }
+    return usable;
+  }
+
+  #slotOf(node: NodeId): Slot | undefined {
+    const address = this.#addresses.get(node);
+    return address === undefined ? undefined : this.#slots.get(address);
+  }
+
+  #connectionTo(node: NodeId): Connection | undefined {
+    const address = this.#addresses.get(node);
+    if (address === undefined) return undefined;
     const slot = this.#slots.get(address);
     if (slot === undefined) this.#dial(address);
     return slot?.connection?.isUsable ? slot.connection : undefined;
   }
 
-  #dial(address: string): void {
-    if (this.#isClosed) return;
-    let slot = this.#slots.get(address);
-    if (slot === undefined) {
-      slot = { connection: undefined, pauseMs: pauseMsMin, timer: undefined, why: "connecting" };
-      this.#slots.set(address, slot);
+  /** Not all of a large cluster at once: the next when some of these have failed. */
+  #dialMembers(): void {
+    let room = eagerMembersMax;
+    for (const { connection } of this.#slots.values()) if (connection !== undefined) room -= 1;
+    for (const address of this.#members) {
+      if (room <= 0) return;
+      if (this.#slots.has(address)) continue;
+      this.#dial(address);
+      room -= 1;
     }
-    const made = slot;
-    made.timer = undefined;
-    made.connection = new Connection(address, this.#options.headers, {
-      opened: () => {
-        made.pauseMs = pauseMsMin;
-        this.#options.onChange();
-      },
-      closed: (_connection, why) => this.#lost(address, made, why),
-      ringNews: (state, down) => this.#learn(state, down),
-    });
   }
 
-  #lost(address: string, slot: Slot, why: string): void {
+  #dial(address: string): void {
+    if (this.#isClosed) return;
+    const slot: Slot = this.#slots.get(address) ?? {
+      ...{ address, connection: undefined, pauseMs: pauseMsMin, timer: undefined },
+      ...{ why: "connecting", down: undefined },
+    };
+    this.#slots.set(address, slot);
+    slot.timer = undefined;
+    try {
+      slot.connection = new Connection(address, {
+        headers: this.#options.headers,
+        probes: this.#probes,
+        closed: (why) => this.#lost(slot, why),
+        ringNews: (connection, state, down) => this.#learn(slot, { connection, state, down }),
+      });
+    } catch (error) {
+      // The ring may hold an address that is none here; never thrown into whoever told the ring.
+      queueMicrotask(() => this.#lost(slot, error instanceof Error ? error.message : "no address"));
+    }
+  }
+
+  #lost(slot: Slot, why: string): void {
     slot.connection = undefined;
     slot.why = why;
-    if (this.#isClosed) return;
-    if (this.#isWanted(address)) {
+    slot.down = undefined;
+    if (this.#isClosed || this.#slots.get(slot.address) !== slot) return;
+    if (this.#isWanted(slot.address)) {
       const pause = slot.pauseMs * (0.5 + Math.random() / 2);
       slot.pauseMs = Math.min(pauseMsMax, slot.pauseMs * 2);
-      slot.timer = setTimeout(() => this.#dial(address), pause);
+      slot.timer = setTimeout(() => this.#dial(slot.address), pause);
       // A program that only waits for a lost node may end.
       slot.timer.unref();
-    } else this.#slots.delete(address);
+    } else this.#slots.delete(slot.address);
+    this.#countDown();
     this.#options.onChange();
   }
 
   #isWanted(address: string): boolean {
-    if (this.#options.endpoints.includes(address)) return true;
-    const member = this.#ring?.members.find((known) => known.address === address);
-    return member !== undefined && member.state !== "left";
+    return this.#members.has(address) || this.#options.endpoints.includes(address);
   }
 
-  #learn(state: RingState, down: readonly NodeId[]): void {
-    const isOlder =
-      this.#ring !== undefined &&
-      (state.generation < this.#ring.generation ||
-        (state.generation === this.#ring.generation && state.epoch < this.#ring.epoch));
-    if (isOlder) return;
-    this.#ring = state;
-    this.#down = new Set(down);
-    const members = state.members.filter((member) => member.state !== "left");
-    if (this.#options.isAware && members.length <= eagerMembersMax) {
-      for (const { address } of members) if (!this.#slots.has(address)) this.#dial(address);
+  #learn(
+    slot: Slot,
+    news: {
+      readonly connection: Connection;
+      readonly state: RingState;
+      readonly down: readonly NodeId[];
+    },
+  ): void {
+    const { connection, state, down } = news;
+    if (this.#ring !== undefined && state.clusterId !== this.#ring.clusterId) {
+      connection.refuse(
+        `${slot.address} is of cluster ${state.clusterId.slice(0, 8)}…, ` +
+          `this client of ${this.#ring.clusterId.slice(0, 8)}…`,
+      );
+      return;
     }
+    // Only now: who takes connections and drops them is not back.
+    slot.pauseMs = pauseMsMin;
+    slot.why = "connected";
+    slot.down = down;
+    if (isNewer(state, this.#ring)) this.#adopt(state);
+    this.#countDown();
     this.#options.onChange();
   }
+
+  #adopt(state: RingState): void {
+    this.#ring = state;
+    const members = state.members.filter((member) => member.state !== "left");
+    this.#addresses = new Map(members.map(({ id, address }) => [id, address]));
+    this.#members = new Set(members.map(({ address }) => address));
+    for (const [address, { timer, connection }] of this.#slots) {
+      if (this.#isWanted(address)) continue;
+      this.#slots.delete(address);
+      clearTimeout(timer);
+      connection?.retire();
+    }
+    if (this.#options.isAware && members.length <= eagerMembersMax) this.#dialMembers();
+  }
+
+  #countDown(): void {
+    const views = [...this.#slots.values()].flatMap(({ down }) => (down ? [down] : []));
+    this.#down = downIn(views);
+  }
+}
+
+function isNewer(state: RingState, known: RingState | undefined): boolean {
+  if (known === undefined) return true;
+  if (state.generation !== known.generation) return state.generation > known.generation;
+  return state.epoch > known.epoch;
 }

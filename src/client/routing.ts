@@ -1,44 +1,74 @@
 /**
- * Which node to ask: pure decisions from the ring, who is down, and how nodes answered lately.
- * A partition-aware client goes straight to an owner (zero hops); any other goes anywhere.
+ * Which node to ask: pure decisions from the ring, who is down, and how nodes answered lately. A
+ * partition-aware client goes straight to an owner (zero hops); any other goes anywhere.
  */
 import type { NodeId } from "../core/ids.ts";
-import { type Key, partitionOf } from "../core/key.ts";
-import type { RingState } from "../core/ring/ring-state.ts";
 
-export interface Candidates {
-  /** What the client knows of the ring; undefined until a node has told it. */
-  readonly ring: RingState | undefined;
-  readonly down: ReadonlySet<NodeId>;
-  /** Every address that may be asked, best first. */
-  readonly addresses: readonly string[];
+export interface OwnersView {
+  /** Of the partition, as the preference list has them. */
+  readonly owners: readonly NodeId[];
   /** The node that answered the read fastest on which this write is based; 0 when none. */
   readonly preferred: NodeId;
-  /** How long an address takes; lower is better. */
-  latencyMs(address: string): number;
+  isDown(node: NodeId): boolean;
+  /** What a request is likely to take there; lower is better. */
+  costOf(node: NodeId): number;
 }
 
-/** Addresses in the order in which to try them, each once. */
-export function routeOf(key: Key | undefined, candidates: Candidates): readonly string[] {
-  const { ring, down, addresses, preferred } = candidates;
-  if (ring === undefined || key === undefined) return addresses;
-  const owners = ring.owners[partitionOf(key, ring.owners.length)] ?? [];
-  const first: string[] = [];
-  const last: string[] = [];
-  for (const owner of byPreference(owners, preferred)) {
-    const address = ring.members.find(({ id }) => id === owner)?.address;
-    if (address === undefined) continue;
-    if (down.has(owner)) last.push(address);
-    else first.push(address);
-  }
-  if (preferred === 0 || !owners.includes(preferred)) {
-    first.sort((a, b) => candidates.latencyMs(a) - candidates.latencyMs(b));
-  }
-  const owned = new Set([...first, ...last]);
-  return [...first, ...addresses.filter((address) => !owned.has(address)), ...last];
+export interface OwnersInOrder {
+  readonly live: readonly NodeId[];
+  /** To be asked when nobody else is left: what is said of them may be wrong. */
+  readonly down: readonly NodeId[];
 }
 
-function byPreference(owners: readonly NodeId[], preferred: NodeId): readonly NodeId[] {
-  if (!owners.includes(preferred)) return owners;
-  return [preferred, ...owners.filter((owner) => owner !== preferred)];
+/** The preferred owner first, then by cost; those that cost the same stay in the ring's order. */
+export function inOrder({ owners, preferred, isDown, costOf }: OwnersView): OwnersInOrder {
+  const live: NodeId[] = [];
+  const down: NodeId[] = [];
+  const costs: number[] = [];
+  for (const owner of owners) {
+    if (isDown(owner)) {
+      down.push(owner);
+      continue;
+    }
+    const cost = owner === preferred ? -1 : costOf(owner);
+    let at = live.length;
+    // There are few of them, mostly in order: inserting is cheaper than to sort.
+    while (at > 0 && (costs[at - 1] ?? 0) > cost) at -= 1;
+    live.splice(at, 0, owner);
+    costs.splice(at, 0, cost);
+  }
+  return { live, down };
+}
+
+interface Avoidable {
+  readonly avoidUntil: number;
+}
+
+/**
+ * The first that has not been tried and is not avoided, else the first not tried, else, since there
+ * is no other, one that was tried before.
+ */
+export function pickOf<T extends Avoidable>(
+  candidates: Iterable<T>,
+  { tried, now }: { readonly tried: ReadonlySet<Avoidable>; readonly now: number },
+): T | undefined {
+  let avoided: T | undefined;
+  let again: T | undefined;
+  for (const candidate of candidates) {
+    if (tried.has(candidate)) again = better(again, candidate, now);
+    else if (candidate.avoidUntil <= now) return candidate;
+    else avoided ??= candidate;
+  }
+  return avoided ?? again;
+}
+
+function better<T extends Avoidable>(known: T | undefined, other: T, now: number): T {
+  return known === undefined || (known.avoidUntil > now && other.avoidUntil <= now) ? other : known;
+}
+
+/** Down is what more than half of those say that tell: one that is cut off says it of all. */
+export function downIn(views: readonly (readonly NodeId[])[]): ReadonlySet<NodeId> {
+  const votes = new Map<NodeId, number>();
+  for (const view of views) for (const node of view) votes.set(node, (votes.get(node) ?? 0) + 1);
+  return new Set([...votes].filter(([, count]) => 2 * count > views.length).map(([node]) => node));
 }

@@ -26,7 +26,7 @@ export function keyOf(bucket: string, bytes: Uint8Array): Key {
 }
 
 /** `partitions` is a power of two of at least 2 and at most 2^12. */
-export function partitionOf(key: Key, partitions: number): Partition {
+export function partitionOf(key: Pick<Key, "high">, partitions: number): Partition {
   return Math.floor(key.high / (4294967296 / partitions));
 }
 
