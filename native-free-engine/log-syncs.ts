@@ -112,10 +112,11 @@ export class LogSyncs {
 
   /** Never rejects: a failed sync fails the whole write path. */
   async #syncLater(): Promise<void> {
-    const upTo = this.lastWritten;
     for (const segment of [...this.#unsynced]) {
       if (!this.#unsynced.includes(segment)) continue;
       const from = this.#clock.elapsed();
+      // Read only now: what was written while older logs were synced is covered by this one, and
+      // must be known as durable too, since the segment may be off the list after it.
       const size = segment.log.written;
       try {
         await segment.log.sync();
@@ -129,9 +130,10 @@ export class LogSyncs {
       if (segment.log.written === size) {
         this.#unsynced = this.#unsynced.filter((other) => other !== segment);
       }
+      // All older logs were synced before, and they are full.
+      this.#steps.markDurable(segment.memtable.firstSequence + size);
+      this.#resolveDurable();
     }
-    this.#steps.markDurable(upTo);
-    this.#resolveDurable();
   }
 
   #resolveDurable(): void {
