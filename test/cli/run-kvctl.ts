@@ -25,6 +25,8 @@ export function kvctl(args: readonly string[], options: RunOptions = {}): Promis
   const child = spawn(process.execPath, [kvctlPath, ...args], {
     env: { ...process.env, KVCTL_DB: "", KVCTL_ENDPOINTS: "", ...options.env },
   });
+  // One that waits for ever must not outlive its test.
+  const giveUp = setTimeout(() => child.kill("SIGKILL"), 110_000);
   child.stdin.on("error", () => {});
   child.stdin.end(options.input ?? "");
   const out: Buffer[] = [];
@@ -36,6 +38,7 @@ export function kvctl(args: readonly string[], options: RunOptions = {}): Promis
   return new Promise((resolve, reject) => {
     child.on("error", reject);
     child.on("close", (code) => {
+      clearTimeout(giveUp);
       const bytes = Buffer.concat(out);
       resolve({ code, stdout: bytes.toString("utf8"), stderr, bytes });
     });

@@ -109,7 +109,7 @@ async function counted(
 }
 
 function say(tally: Tally, what: string): void {
-  if (tally.said.length < saidMax) tally.said.push(what);
+  if (tally.said.length < saidMax && !tally.said.includes(what)) tally.said.push(what);
 }
 
 /** Each number below `count` once, a fixed number of them at a time. */

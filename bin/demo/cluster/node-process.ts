@@ -7,6 +7,7 @@ const kvctlPath = fileURLToPath(new URL("../../kvctl.js", import.meta.url));
 /** What it said last, for the case that it does not start. */
 const keptCharacters = 4096;
 const startMsMax = 30_000;
+const stopMsMax = 30_000;
 
 export class NodeProcess {
   readonly directory: string;
@@ -55,10 +56,16 @@ export class NodeProcess {
     await this.#ended;
   }
 
-  /** Its exit code: 0 when it closed as it should. */
+  /** Its exit code: 0 when it closed as it should, none when it had to be killed. */
   async stop(): Promise<number | null> {
-    this.#child?.kill("SIGTERM");
-    return this.#ended;
+    const child = this.#child;
+    child?.kill("SIGTERM");
+    const giveUp = setTimeout(() => child?.kill("SIGKILL"), stopMsMax);
+    try {
+      return await this.#ended;
+    } finally {
+      clearTimeout(giveUp);
+    }
   }
 
   /** Without waiting: the demo ends now. */
