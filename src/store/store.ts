@@ -51,6 +51,8 @@ const removedAtOnce = 256;
 const clean = 0;
 
 export class Store {
+  /** Partitions whose data is being removed. */
+  readonly #dropping = new Set<Partition>();
   readonly #engine: Engine;
   readonly #partitions: number;
   readonly #answers = new Answers();
@@ -144,6 +146,8 @@ export class Store {
         this.#writes.dropHints(work, done);
         return;
       case "renew-actor":
+        // It is this node's again: what is still there of it stays, and what comes must.
+        this.#dropping.delete(work.partition);
         this.#incarnations.renew(work.partition, []);
         this.#answers.give(done, { kind: "durable" });
         return;
@@ -220,21 +224,25 @@ export class Store {
     return { kind: "durable" };
   }
 
+  /** Ends early when the node becomes a holder of the partition again. */
   async #dropPartition(partition: Partition): Promise<StoreOutcome> {
+    this.#dropping.add(partition);
     this.#incarnations.renew(partition, []);
+    const isMeant = (): boolean => this.#dropping.has(partition);
     const range = rangeOfPartition(partition, this.#partitions);
     const scan = this.#engine.scan({ ...range, values: false });
     try {
-      for (;;) {
+      while (isMeant()) {
         const pairs = await scan.nextMany(removedAtOnce);
         const keys = pairs
           .map(([engineKey]) => keyIn(engineKey))
           .filter((key) => key !== undefined);
-        const failure = await new Promise((resolve) => this.#writes.remove(keys, resolve));
+        const failure = await new Promise((resolve) => this.#writes.remove(keys, isMeant, resolve));
         if (failure !== undefined) return failureOf(failure);
         if (pairs.length < removedAtOnce) break;
       }
     } finally {
+      this.#dropping.delete(partition);
       await scan.close();
     }
     this.#incarnations.renew(partition, []);

@@ -15,7 +15,6 @@ import {
 import type { StoreWork } from "../core/event.ts";
 import type { NodeId } from "../core/ids.ts";
 import { type Key, partitionOf } from "../core/key.ts";
-import type { Hash } from "../core/message.ts";
 import type { Copies } from "./copies.ts";
 import type { Landing } from "./flights.ts";
 import type { HintCounts } from "./hint-counts.ts";
@@ -93,13 +92,16 @@ export class Writes {
 
   dropHints({ target, entries }: Work<"drop-hints">, done: Done): void {
     const land = this.#landings(entries.length, done, () => ({ kind: "durable" }));
-    for (const { key, digest } of entries) this.#drop(key, target, digest, land);
+    for (const { key, digest } of entries) {
+      const isSent = (held: Versions): boolean => isSameHash(digestOf(held), digest);
+      this.#drop(key, target, isSent, land);
+    }
   }
 
-  /** Removes what this node holds for itself of some keys. */
-  remove(keys: readonly Key[], landed: Landing): void {
+  /** Removes what this node holds for itself of some keys, each while `isMeant` still says so. */
+  remove(keys: readonly Key[], isMeant: () => boolean, landed: Landing): void {
     const land = afterAll(keys.length, landed);
-    for (const key of keys) this.#drop(key, own, undefined, land);
+    for (const key of keys) this.#drop(key, own, isMeant, land);
   }
 
   #coordinate(line: Line, work: Work<"write">, done: Done): void {
@@ -149,15 +151,14 @@ export class Writes {
   }
 
   /** Removes one copy, with a digest only if it is still the one that was meant. */
-  #drop(key: Key, target: NodeId, digest: Hash | undefined, land: Landing): void {
+  #drop(key: Key, target: NodeId, isMeant: (held: Versions) => boolean, land: Landing): void {
     const { copies, incarnations, partitions } = this.#parts;
     copies.add({
       key,
       targets: [target],
       act: (line) => {
         const cell = line.cellOf(target);
-        const isMeant = digest === undefined || isSameHash(digestOf(cell.versions), digest);
-        if (isMeant && !isEmpty(cell.versions)) {
+        if (!isEmpty(cell.versions) && isMeant(cell.versions)) {
           copies.write(line, cell, noVersions);
           const partition = partitionOf(key, partitions);
           if (target !== own) incarnations.renewStandIns(partition, target);
