@@ -115,20 +115,19 @@ describe("what goes in", () => {
 describe("one deadline covers", () => {
   test("both halves of a delete", async () => {
     const { node, client } = await world();
-    node.answer = ({ kind }) => (kind === "get" ? found("value") : "silence");
-    const started = performance.now();
-    await expect(client.delete("key", { timeoutMs: 200 })).rejects.toMatchObject({
-      code: "WRITE_TIMEOUT",
-      applied: "maybe",
-    });
-    expect(performance.now() - started).toBeLessThan(390);
-    const [read, write] = node.commands as [Command, Command];
-    expect(write.deadlineMs).toBeLessThanOrEqual(read.deadlineMs);
+    node.answer = () => "silence";
+    const end = client.delete("key", { timeoutMs: 300 }).catch((error: unknown) => error);
+    await expect.poll(() => node.asked.length).toBe(1);
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const request = node.asked[0]?.request ?? 0;
+    node.tell({ kind: "result", request, result: found("value"), token: undefined });
+    expect(await end).toMatchObject({ code: "WRITE_TIMEOUT", applied: "maybe" });
+    expect(node.commands[1]?.deadlineMs).toBeLessThanOrEqual(150);
   });
 
   test("a getMany of more keys than may be asked at a time", async () => {
     const { node, client } = await world({ requestsMax: 300 });
-    const keys = Array.from({ length: 2000 }, (_, i) => `key ${i}`);
+    const keys = Array.from({ length: 600 }, (_, i) => `key ${i}`);
     node.answer = (command) => found(command.kind === "get" ? text(command.key.bytes) : "");
     const values = (await client.getMany(keys)).map(({ value }) => text(value));
     expect(values).toEqual(keys);

@@ -1,5 +1,6 @@
 /** The client on three whole nodes: one goes, all go, they come back, under the same client. */
 import { mkdtempSync, rmSync } from "node:fs";
+import { Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -33,6 +34,17 @@ async function settled(client: Client): Promise<void> {
     return status.nodes.filter(({ live }) => live).length === 3 && status.transfers === 0;
   };
   await vi.waitUntil(isSettled, { timeout: 20_000, interval: 20 });
+}
+
+/** Ends all connections that a node has accepted, as if its process were killed; says how many. */
+function cutOff({ address }: RunningNode): number {
+  const port = Number(address.split(":").at(-1));
+  const { _getActiveHandles: handles } = process as unknown as { _getActiveHandles(): unknown[] };
+  const accepted = handles
+    .call(process)
+    .filter((handle) => handle instanceof Socket && handle.localPort === port) as Socket[];
+  for (const socket of accepted) socket.destroy();
+  return accepted.length;
 }
 
 beforeAll(async () => {
@@ -102,13 +114,15 @@ test("one node goes without a word, and every call still succeeds", async () => 
   const lane = async (client: Client, name: string): Promise<void> => {
     for (let i = 0; !isOver || i < 20; i++) {
       const key = `${name} ${i}`;
-      await client.put(key, key);
-      expect(text((await client.get(key)).value)).toBe(key);
+      await client.put(key, key, { timeoutMs: 2500 });
+      expect(text((await client.get(key, { timeoutMs: 2500 })).value)).toBe(key);
       done.push(key);
     }
   };
   const lanes = Array.from({ length: 8 }, (_, i) => lane(i % 2 === 0 ? aware : any, `lane ${i}`));
   await expect.poll(() => done.length).toBeGreaterThan(40);
+  // Before it can say goodbye: what it was asked is lost with the connections.
+  expect(cutOff(third)).toBeGreaterThan(1);
   await third.close();
   const closedAt = done.length;
   await expect.poll(() => done.length, { timeout: 20_000 }).toBeGreaterThan(closedAt + 80);

@@ -169,7 +169,8 @@ describe("a session", () => {
     await own.put("key", "mine");
     replicas.timeouts.length = 0;
     await own.get("key", { r: 1, timeoutMs: 400 });
-    expect(replicas.timeouts.length).toBe(3);
-    for (const timeoutMs of replicas.timeouts) expect(timeoutMs).toBeLessThanOrEqual(400);
+    const [, ...repeated] = replicas.timeouts;
+    expect(repeated.length).toBe(2);
+    for (const timeoutMs of repeated) expect(timeoutMs).toBeLessThan(400);
   });
 });
