@@ -1,4 +1,4 @@
-/** Hints: kept merged, handed over in batches, let go only as they were, and never without bound. */
+/** Hints: merged, handed over in batches, let go only as they were, and never without bound. */
 import { expect, test } from "vitest";
 import { digestOf } from "../../src/core/clock/digest.ts";
 import { merge } from "../../src/core/clock/versions.ts";

@@ -95,7 +95,7 @@ describe("a write", () => {
     await closeStore(opened);
   });
 
-  test("is refused where siblings would grow too large together, and one alone is not", async () => {
+  test("is refused where siblings grow too large together, and one alone is not", async () => {
     const opened = await openStore();
     const large = (value: string) => ({ ...change(""), value: Buffer.alloc(8, value) });
     const put = (value: string) =>
