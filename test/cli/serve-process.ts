@@ -56,24 +56,29 @@ export async function startCluster(size: number, ...args: string[]): Promise<Tes
   const path = mkdtempSync(join(tmpdir(), "everwrite-cluster-"));
   const directories = Array.from({ length: size }, (_, i) => join(path, `n${i + 1}`));
   const nodes: ServeProcess[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(nodes.map((node) => node.end("SIGKILL")));
+    rmSync(path, { recursive: true, force: true, maxRetries: 5 });
+  };
+  const endpoints = (): string => nodes[0]?.address ?? "";
+  const run = (...more: string[]): Promise<Ran> => kvctl(["-e", endpoints(), ...more]);
   const usual = ["--listen", "127.0.0.1:0", "--log-level", "error", "--durability", "os", ...args];
-  for (const directory of directories) {
-    const [first] = nodes;
-    const join = first === undefined ? [] : ["--join", first.address];
-    nodes.push(await serve(["--data", directory, ...usual, ...join]));
+  try {
+    for (const directory of directories) {
+      const join = nodes.length === 0 ? [] : ["--join", endpoints()];
+      nodes.push(await serve(["--data", directory, ...usual, ...join]));
+    }
+    await untilWhole(run, size);
+  } catch (error) {
+    await close();
+    throw error;
   }
-  const endpoints = nodes[0]?.address ?? "";
-  const run = (...more: string[]): Promise<Ran> => kvctl(["-e", endpoints, ...more]);
-  await untilWhole(run, size);
   return {
     nodes,
     directories,
     run,
-    feed: (input, ...more) => kvctl(["-e", endpoints, ...more], { input }),
-    close: async () => {
-      await Promise.all(nodes.map((node) => node.end("SIGKILL")));
-      rmSync(path, { recursive: true, force: true, maxRetries: 5 });
-    },
+    feed: (input, ...more) => kvctl(["-e", endpoints(), ...more], { input }),
+    close,
   };
 }
 
