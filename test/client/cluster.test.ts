@@ -148,6 +148,7 @@ test("all go: NO_ENDPOINT in time, naming each; they return, and the client work
   nodes = [];
   for (const name of ["n1", "n2", "n3"]) nodes.push(await start(name));
   expect(text((await early).value)).toBe("1");
+  await settled(aware);
   for (const client of [aware, any]) {
     const { context } = await client.get("after");
     await client.put("after", "3", { context });
