@@ -21,8 +21,16 @@ async function ask<T>(invocation: Invocation, name: string, args: object = {}): 
 
 export async function status(invocation: Invocation): Promise<number> {
   const found = await ask<Status>(invocation, "status");
-  await invocation.output.result(found, statusText(found));
+  await invocation.output.result(contractOf(found), statusText(found));
   return found.underReplicated === 0 ? exits.ok : exits.partial;
+}
+
+/** Other programs rely on these fields; what is beyond them is for people. */
+function contractOf(found: Status): object {
+  const nodes = found.nodes.map(({ id, address, dc, rack, weight, state, live }) => {
+    return { id, address, dc, rack, weight, state, live };
+  });
+  return { ...found, nodes };
 }
 
 export function statusText(found: Status): string {

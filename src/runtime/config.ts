@@ -41,6 +41,12 @@ export interface NodeConfig {
   /** As in EngineOptions. */
   readonly memtableBytes?: number | undefined;
   readonly cacheBytes?: number | undefined;
+  /**
+   * Truncates version vectors: beyond so many entries the oldest are dropped at each write (the
+   * paper's section 4.4). Off unless given. A dropped entry may make an ancestor look like a
+   * stranger, so values that were superseded can come back as siblings; none is lost.
+   */
+  readonly vectorEntriesMax?: number | undefined;
   /** How long starting may take until a node to join has answered. Default 60,000. */
   readonly joinMsMax?: number | undefined;
   readonly logLevel?: LogLevel | undefined;
@@ -71,9 +77,17 @@ const readers: Partial<Record<Field, (text: string) => unknown>> = {
   join: (text) => text.split(",").map((seed) => seed.trim()),
   insecure: (text) => ({ true: true, "1": true, false: false, "0": false })[text] ?? text,
   ...Object.fromEntries(
-    ["weight", "n", "r", "w", "partitions", "memtableBytes", "cacheBytes", "joinMsMax"].map(
-      (field) => [field, (text: string) => (/^[\d.eE+-]+$/.test(text) ? Number(text) : text)],
-    ),
+    [
+      "weight",
+      "n",
+      "r",
+      "w",
+      "partitions",
+      "memtableBytes",
+      "cacheBytes",
+      "vectorEntriesMax",
+      "joinMsMax",
+    ].map((field) => [field, (text: string) => (/^[\d.eE+-]+$/.test(text) ? Number(text) : text)]),
   ),
 };
 
@@ -94,6 +108,7 @@ const rules: Readonly<Record<Field, string>> = {
   insecure: "true or false",
   memtableBytes: "a whole number of bytes from 65536",
   cacheBytes: "a whole number of bytes from 0",
+  vectorEntriesMax: "a whole number from 1 to 1000",
   joinMsMax: "a whole number of milliseconds from 0 to 3600000",
   logLevel: "silent, error, warn, info or debug",
   tuning: "an object of numbers",
@@ -144,6 +159,7 @@ export async function checkConfig(given: unknown): Promise<Settings> {
     insecure: z.boolean().default(false),
     memtableBytes: whole(65_536, 2 ** 30).optional(),
     cacheBytes: whole(0, 2 ** 40).optional(),
+    vectorEntriesMax: whole(1, 1000).optional(),
     joinMsMax: whole(0, 3_600_000).default(deadlineMsMax),
     logLevel: z.enum(["silent", "error", "warn", "info", "debug"]).default("silent"),
     tuning: z.record(z.string(), z.number()).default({}),

@@ -72,11 +72,13 @@ export class Running implements RunningNode {
     const died = new Promise<ClusterError>((resolve) => {
       die = resolve;
     });
-    const { engine, membership, log } = parts;
+    const { engine, membership, log, settings } = parts;
+    const { vectorEntriesMax } = settings;
     const store = await Store.open({
       engine,
       newActor,
       partitions: membership.ring.owners.length,
+      ...(vectorEntriesMax === undefined ? {} : { vectorEntriesMax }),
       onFatal: (error) => {
         const why = textOf(error);
         log.error("node.died", { why });

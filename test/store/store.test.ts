@@ -1,7 +1,13 @@
 /** What the store promises for one key at a time: versions, durability, order, failures. */
 import { describe, expect, test } from "vitest";
 import { MemoryDisk } from "../../native-free-engine/disk/memory-disk.ts";
-import { contextOf, isEqual } from "../../src/core/clock/versions.ts";
+import {
+  type CausalContext,
+  contextOf,
+  emptyContext,
+  isEqual,
+} from "../../src/core/clock/versions.ts";
+import { partitionOf } from "../../src/core/key.ts";
 import { Store } from "../../src/store/store.ts";
 import {
   ask,
@@ -111,6 +117,23 @@ describe("a write", () => {
     expect(await put("a")).toEqual({ kind: "durable" });
     expect(await put("b")).toEqual({ kind: "too-many-siblings", siblings: 2, bytes: 16 });
     await closeStore(opened);
+  });
+
+  test("truncates vectors by age where that is asked for", async () => {
+    const engine = await openEngineOn(new MemoryDisk());
+    const store = await Store.open({ engine, partitions, newActor, vectorEntriesMax: 2 });
+    let context: CausalContext = emptyContext;
+    const partition = partitionOf(cart, partitions);
+    for (const text of ["a", "b", "c", "d"]) {
+      // Each under another actor, as nodes that come and go would be.
+      await ask(store, { kind: "renew-actor", partition });
+      const written = await coordinate(store, cart, change(text), { context });
+      context = contextOf(written.versions);
+      expect(written.versions.vector.length).toBeLessThanOrEqual(2);
+    }
+    expect(valuesIn(await heldOf(store, cart))).toEqual(["d"]);
+    await store.close();
+    await engine.close();
   });
 
   test("keeps keys of buckets apart", async () => {
