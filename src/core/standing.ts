@@ -18,7 +18,7 @@ import type { RingState } from "./ring/ring-state.ts";
 import type { LivenessView, RingView, StandingView } from "./views.ts";
 
 export interface StandingTuning {
-  /** Catching up ends at the latest so long after the start. */
+  /** Without word from members that are away, catching up ends so long after the start. */
   readonly catchUpMsMax: Millis;
   /** Members that are not live are no longer waited for, if any other is. */
   readonly absentMs: Millis;
@@ -242,7 +242,9 @@ export class Standing implements StandingView {
     const isAnyHeard = silent.length < this.#members().length;
     const isSilentDead = !silent.some((id) => this.#parts.liveness.isLive(id));
     const isDone = silent.length === 0 || (isAnyHeard && isSilentDead && took >= absentMs);
-    if (!isDone && took < catchUpMsMax) return;
+    // A live member that has not said so may still be delivering: it gets ten times as long.
+    const msMax = isSilentDead ? catchUpMsMax : 10 * catchUpMsMax;
+    if (!isDone && took < msMax) return;
     this.#hasCaughtUp = true;
     for (const partition of this.#parts.ring().held()) this.#notice(partition);
   }
