@@ -16,9 +16,15 @@ export const otherCommands: readonly CommandSpec[] = [
       ["--nodes <n>", "how many nodes (default 3)"],
       ["--records <n>", "how many records to import (default 171,075)"],
       ["--keep", "leave the directories of the nodes where they are"],
+      ["--cart", "show what siblings are for: a shopping cart on two devices"],
       ["--embedded", "show the embedded database instead: load, kill, compare"],
     ],
-    examples: ["kvctl demo", "kvctl demo --nodes 5 --keep", "kvctl demo --embedded"],
+    examples: [
+      "kvctl demo",
+      "kvctl demo --nodes 5 --keep",
+      "kvctl demo --cart",
+      "kvctl demo --embedded",
+    ],
     load: async () => (await import("../demo/demo.ts")).demo,
   },
   {
