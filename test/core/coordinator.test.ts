@@ -283,6 +283,35 @@ describe("answers", () => {
     expect(world.results).toHaveLength(1);
   });
 
+  test("a write that this node's own store takes up after the deadline still goes to all", () => {
+    const world = new QuorumWorld(three);
+    const { store } = world.node(1);
+    store.isFrozen = true;
+    world.request(1, world.put(cart, "late", { deadlineMs: 500 }));
+    world.wait(3_000);
+    expect(world.results).toMatchObject([{ code: "WRITE_TIMEOUT", applied: "maybe" }]);
+    store.resume();
+    world.wait(3_000);
+    for (const id of [1, 2, 3]) {
+      expect(world.node(id).store.versionsOf(cart).siblings, `node ${id}`).toHaveLength(1);
+    }
+    expect(world.results).toHaveLength(1);
+    expect(world.node(1).coordinator.inFlight).toBe(0);
+  });
+
+  test("one that its store then refuses is not answered a second time", () => {
+    const world = new QuorumWorld(three);
+    const { store } = world.node(1);
+    store.isFrozen = true;
+    world.request(1, world.put(cart, "late", { deadlineMs: 500 }));
+    world.wait(3_000);
+    store.failure = "DISK_FULL";
+    store.resume();
+    world.wait(3_000);
+    expect(world.results).toHaveLength(1);
+    expect(world.node(1).coordinator.inFlight).toBe(0);
+  });
+
   test("a repeated acknowledgement is one acknowledgement", () => {
     const world = new QuorumWorld({ ...three, w: 3 });
     world.link(1, 3, "lost");

@@ -18,6 +18,8 @@ export class QuorumStore {
   readonly hints = new Map<NodeId, Map<string, Entry>>();
   /** While true nothing becomes durable; what waits does so when `resume` is called. */
   isStopped = false;
+  /** While true nothing is even begun; what waits is when `resume` is called. */
+  isFrozen = false;
   /** Every piece of work fails with this code. */
   failure: string | undefined;
   readonly #held: (() => void)[] = [];
@@ -46,10 +48,15 @@ export class QuorumStore {
 
   resume(): void {
     this.isStopped = false;
+    this.isFrozen = false;
     for (const act of this.#held.splice(0)) act();
   }
 
   run(work: StoreWork, done: Done): void {
+    if (this.isFrozen) {
+      this.#held.push(() => this.run(work, done));
+      return;
+    }
     if (this.failure !== undefined) {
       done({ kind: "failed", code: this.failure, message: "as the test wished", applied: "no" });
       return;

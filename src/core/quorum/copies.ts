@@ -121,8 +121,9 @@ export class Copies {
     );
   }
 
+  /** Since the copies were sent; nothing is waited for before that. */
   waitedMs(now: Millis): Millis {
-    return now - this.#sentAt;
+    return this.written === undefined ? 0 : now - this.#sentAt;
   }
 
   /** Whoever has no copy yet gets a hint: the write need not be remembered here any longer. */

@@ -164,8 +164,9 @@ export class Put implements Flight {
     this.#fail(failed("QUORUM_UNAVAILABLE", message));
   }
 
+  /** Ends without a copy anywhere. A client whose deadline has passed has its answer already. */
   #fail(result: Result): void {
-    this.#reply(result);
+    if (!this.isAnswered) this.#reply(result);
     this.#end();
   }
 
