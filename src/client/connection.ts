@@ -9,8 +9,8 @@ import { deadlineMsMax } from "../core/limits.ts";
 import type { ClientMessage, Command, Message, Result } from "../core/message.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
 import { decodeFrame, FrameWriter } from "../core/wire/codec.ts";
+import type { KeepAlive } from "../runtime/keep-alive.ts";
 import { dial, type Socket } from "../runtime/sockets.ts";
-import type { Probes } from "./probes.ts";
 
 export interface Answer {
   readonly result: Result;
@@ -26,7 +26,7 @@ export interface Waiter {
 
 export interface ConnectionParts {
   readonly headers: Readonly<Record<string, string>>;
-  readonly probes: Probes;
+  readonly keepAlive: KeepAlive;
   closed(why: string): void;
   ringNews(connection: Connection, state: RingState, down: readonly number[]): void;
 }
@@ -67,7 +67,7 @@ export class Connection {
       headers: parts.headers,
       onOpen: () => {
         this.#isOpen = true;
-        parts.probes.add(this.#socket);
+        parts.keepAlive.add(this.#socket);
         this.#queue({ kind: "watch-ring" });
       },
       onMessage: (bytes) => this.#receive(bytes),
@@ -188,7 +188,7 @@ export class Connection {
   #closed(why: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#parts.probes.delete(this.#socket);
+    this.#parts.keepAlive.delete(this.#socket);
     const waiters = [...this.#waiters.values()];
     this.#waiters.clear();
     this.#parts.closed(why);

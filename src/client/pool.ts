@@ -6,14 +6,16 @@
 import type { NodeId } from "../core/ids.ts";
 import { partitionOf } from "../core/key.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
+import { KeepAlive } from "../runtime/keep-alive.ts";
 import type { Line, Request } from "./call.ts";
 import type { Lines } from "./calls.ts";
 import { Connection } from "./connection.ts";
-import { Probes } from "./probes.ts";
 import { downIn, inOrder, pickOf } from "./routing.ts";
 
 /** Members that are dialled before they are needed; in larger clusters each at its first use. */
 const eagerMembersMax = 16;
+/** So often a connection must have said something, or it is asked to. */
+const probeMs = 2_000;
 const pauseMsMin = 50;
 const pauseMsMax = 2_000;
 
@@ -39,7 +41,7 @@ export interface PoolOptions {
 export class Pool implements Lines {
   readonly #options: PoolOptions;
   readonly #slots = new Map<string, Slot>();
-  readonly #probes = new Probes();
+  readonly #keepAlive = new KeepAlive(probeMs);
   #ring: RingState | undefined;
   /** Members that have not left. */
   #addresses: ReadonlyMap<NodeId, string> = new Map();
@@ -104,7 +106,7 @@ export class Pool implements Lines {
 
   close(): void {
     this.#isClosed = true;
-    this.#probes.stop();
+    this.#keepAlive.stop();
     for (const { timer, connection } of this.#slots.values()) {
       clearTimeout(timer);
       connection?.close();
@@ -170,7 +172,7 @@ export class Pool implements Lines {
     try {
       slot.connection = new Connection(address, {
         headers: this.#options.headers,
-        probes: this.#probes,
+        keepAlive: this.#keepAlive,
         closed: (why) => this.#lost(slot, why),
         ringNews: (connection, state, down) => this.#learn(slot, { connection, state, down }),
       });

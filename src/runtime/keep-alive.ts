@@ -3,13 +3,18 @@
  * is probed regularly and must have said something since the time before last. When this process
  * itself stood still, nobody is accused for it.
  */
-import type { Socket } from "./sockets.ts";
+/** All that it needs of a connection. */
+export interface Probed {
+  /** False when nothing was heard since the last time. */
+  probe(): boolean;
+  terminate(): void;
+}
 
 const missesMax = 2;
 
 export class KeepAlive {
   readonly #everyMs: number;
-  readonly #misses = new Map<Socket, number>();
+  readonly #misses = new Map<Probed, number>();
   readonly #timer: NodeJS.Timeout;
   #lastAt = performance.now();
 
@@ -19,11 +24,11 @@ export class KeepAlive {
     this.#timer.unref();
   }
 
-  add(socket: Socket): void {
+  add(socket: Probed): void {
     this.#misses.set(socket, 0);
   }
 
-  delete(socket: Socket): void {
+  delete(socket: Probed): void {
     this.#misses.delete(socket);
   }
 
