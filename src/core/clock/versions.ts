@@ -103,9 +103,9 @@ export interface Written {
 }
 
 /**
- * One write over what the coordinator holds: what the context names
- * goes, all else stays beside the new sibling. The actor must hold all that it ever wrote of this
- * key, which is why its new event may enter the vector.
+ * One write over what the coordinator holds: what the context names goes, all else stays beside
+ * the new sibling. The actor must hold all that it ever wrote of this key, which is why its new
+ * event may enter the vector.
  */
 export function write(
   current: Versions,
