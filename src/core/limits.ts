@@ -24,6 +24,10 @@ export const frameBytesAim = 64 << 10;
 /** One batch of hints, or one page of a scan or an exchange. */
 export const pageBytesAim = 64 << 10;
 export const membersMax = 1000;
+/** Named key spaces with properties of their own: every node and client knows all of them. */
+export const bucketsMax = 1000;
+/** Changes of membership that wait to be committed together. */
+export const stagedMax = 100;
 export const deadlineMsDefault = 5_000;
 export const deadlineMsMin = 10;
 export const deadlineMsMax = 60_000;

@@ -83,8 +83,31 @@ const member = fc.record({
   dc: text,
   rack: text,
   weight: fc.double({ min: 0.001, max: 100, noNaN: true }),
-  state: fc.constantFrom("member", "leaving", "left"),
+  state: fc.constantFrom("member", "leaving", "left", "joining"),
 });
+
+const bucketRecord = fc.record({
+  name: text,
+  r: small,
+  w: small,
+  resolver: fc.constantFrom("siblings", "lww", "union", "counter"),
+  ttlMs: whole,
+});
+
+const someNode = fc.integer({ min: 1, max: 1000 });
+const staged = fc.oneof(
+  fc.record({
+    kind: fc.constant("join" as const),
+    node: someNode,
+    replaces: fc.option(someNode, { nil: undefined }),
+  }),
+  fc.record({ kind: fc.constantFrom("leave" as const, "remove" as const), node: someNode }),
+  fc.record({
+    kind: fc.constant("weight" as const),
+    node: someNode,
+    weight: member.map((m) => m.weight),
+  }),
+);
 
 export const anyRing: fc.Arbitrary<RingState> = fc.integer({ min: 1, max: 4 }).chain((bits) =>
   fc.record({
@@ -98,6 +121,8 @@ export const anyRing: fc.Arbitrary<RingState> = fc.integer({ min: 1, max: 4 }).c
       selector: ({ partition }) => partition,
       maxLength: 3,
     }),
+    buckets: fc.array(bucketRecord, { maxLength: 3 }),
+    staged: fc.array(staged, { maxLength: 3 }),
   }),
 );
 

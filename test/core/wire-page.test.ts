@@ -73,6 +73,8 @@ const ring: RingState = {
     [2, 1],
   ],
   moves: [{ partition: 1, to: [1] }],
+  buckets: [{ name: "shop", r: 0, w: 3, resolver: "union", ttlMs: 60_000 }],
+  staged: [{ kind: "leave", node: 2 }],
 };
 
 const read: Message = { kind: "read", request: 300, key: cart, full: true, deadlineMs: 5000 };

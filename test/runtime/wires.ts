@@ -14,7 +14,7 @@ export function ringOf(addresses: readonly string[], more: Partial<RingState> = 
     state: "member" as const,
   }));
   const owners = Array.from({ length: 4 }, () => members.map(({ id }) => id));
-  return { clusterId, generation: 1, epoch: 1, n: 3, members, owners, moves: [], ...more };
+  return { clusterId, generation: 1, epoch: 1, n: 3, members, owners, moves: [], buckets: [], staged: [], ...more };
 }
 
 export async function until(isTrue: () => boolean, timeout = 10_000): Promise<void> {

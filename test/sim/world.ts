@@ -315,7 +315,7 @@ export class World {
 function ringOf(members: readonly Member[], n: number, partitions: number): RingState {
   const nobody = Array.from({ length: partitions }, () => []);
   const owners = plan(members, n, nobody);
-  return { clusterId, generation: 1, epoch: 1, n, members, owners, moves: [] };
+  return { clusterId, generation: 1, epoch: 1, n, members, owners, moves: [], buckets: [], staged: [] };
 }
 
 /** The newest epoch that the node has saved. */

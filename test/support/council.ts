@@ -27,7 +27,7 @@ export function memberOf(id: number, more: Partial<Member> = {}): Member {
 export function ringOf(members: readonly Member[], partitions = 8, n = 3): RingState {
   const empty = Array.from({ length: partitions }, () => []);
   const owners = plan(members, n, empty);
-  return { clusterId, generation: 1, epoch: 1, n, members, owners, moves: [] };
+  return { clusterId, generation: 1, epoch: 1, n, members, owners, moves: [], buckets: [], staged: [] };
 }
 
 interface Seat {

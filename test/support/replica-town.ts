@@ -268,5 +268,5 @@ function stateOf(ids: readonly NodeId[], n: number, partitions: number): RingSta
     ids.slice(0, n).map((_id, i) => ids[(partition + i) % ids.length]!),
   );
   const members = ids.map(memberOf);
-  return { clusterId: "5eed".repeat(8), generation: 1, epoch: 1, n, members, owners, moves: [] };
+  return { clusterId: "5eed".repeat(8), generation: 1, epoch: 1, n, members, owners, moves: [], buckets: [], staged: [] };
 }

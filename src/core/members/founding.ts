@@ -12,5 +12,8 @@ export interface Founding {
 
 export function foundRing({ clusterId, member, n, partitions }: Founding): RingState {
   const owners = Array.from({ length: partitions }, () => [member.id]);
-  return { clusterId, generation: 1, epoch: 1, n, members: [member], owners, moves: [] };
+  return {
+    ...{ clusterId, generation: 1, epoch: 1, n, members: [member], owners },
+    ...{ moves: [], buckets: [], staged: [] },
+  };
 }

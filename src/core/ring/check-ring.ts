@@ -4,7 +4,7 @@
  * Answers with what is wrong, in words; an empty list is a sound state.
  */
 import type { NodeId } from "../ids.ts";
-import { membersMax, nMax } from "../limits.ts";
+import { bucketBytesMax, bucketsMax, membersMax, nMax, stagedMax, ttlMsMax } from "../limits.ts";
 import type { Member, RingState } from "./ring-state.ts";
 
 const partitionsMax = 1 << 12;
@@ -26,6 +26,8 @@ export function checkRing(state: RingState): string[] {
   checkMembers(state.members, faults);
   checkOwners(state, faults);
   checkMoves(state, faults);
+  checkBuckets(state, faults);
+  checkStaged(state, faults);
   return faults;
 }
 
@@ -85,7 +87,8 @@ function checkMembers(members: readonly Member[], faults: string[]): void {
 }
 
 function checkOwners({ members, n, owners }: RingState, faults: string[]): void {
-  const present = new Set(members.filter(({ state }) => state !== "left").map(({ id }) => id));
+  const owning = members.filter(({ state }) => state === "member" || state === "leaving");
+  const present = new Set(owning.map(({ id }) => id));
   for (const [partition, row] of owners.entries()) {
     const fault = faultOfRow(row, present, n);
     if (fault !== undefined) faults.push(`partition ${partition} is owned by ${fault}`);
@@ -104,6 +107,45 @@ function checkMoves({ members, n, owners, moves }: RingState, faults: string[]):
     if (fault !== undefined) faults.push(`partition ${partition} moves to ${fault}`);
     last = partition;
   }
+}
+
+function checkBuckets({ buckets, n }: RingState, faults: string[]): void {
+  if (buckets.length > bucketsMax) faults.push(`there are ${buckets.length} buckets`);
+  let last = "";
+  for (const { name, r, w, ttlMs } of buckets) {
+    const bytes = new TextEncoder().encode(name).length;
+    if (name === "" || bytes > bucketBytesMax) faults.push(`a bucket's name has ${bytes} bytes`);
+    if (name <= last) faults.push(`bucket ${name} is out of order`);
+    if (!isQuorum(r, n)) faults.push(`bucket ${name} has r = ${r}`);
+    if (!isQuorum(w, n)) faults.push(`bucket ${name} has w = ${w}`);
+    const isTtl = Number.isSafeInteger(ttlMs) && ttlMs >= 0 && ttlMs <= ttlMsMax;
+    if (!isTtl) faults.push(`bucket ${name} has a time to live of ${ttlMs} ms`);
+    last = name;
+  }
+}
+
+function checkStaged({ members, staged }: RingState, faults: string[]): void {
+  if (staged.length > stagedMax) faults.push(`${staged.length} changes are staged`);
+  const stateOf = new Map(members.map(({ id, state }) => [id, state]));
+  const touched = new Set<NodeId>();
+  for (const change of staged) {
+    const { kind, node } = change;
+    const state = stateOf.get(node);
+    const isFit = kind === "join" ? state === "joining" : state === "member" || state === "leaving";
+    if (!isFit || touched.has(node)) faults.push(`a ${kind} of node ${node} is staged`);
+    touched.add(node);
+    if (kind !== "join" || change.replaces === undefined) continue;
+    const replaced = stateOf.get(change.replaces);
+    const isThere = replaced === "member" || replaced === "leaving";
+    if (!isThere || touched.has(change.replaces)) {
+      faults.push(`node ${node} is staged to replace ${change.replaces}`);
+    }
+    touched.add(change.replaces);
+  }
+}
+
+function isQuorum(value: number, n: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0 && value <= n;
 }
 
 function faultOfRow(

@@ -3,8 +3,15 @@
  * owners are distinct members and the like is checked by whoever takes it into force.
  */
 import { assert } from "../../../native-free-engine/base/assert.ts";
-import { membersMax } from "../limits.ts";
-import type { Member, Move, RingState } from "../ring/ring-state.ts";
+import { bucketsMax, membersMax, stagedMax } from "../limits.ts";
+import type {
+  BucketRecord,
+  Member,
+  Move,
+  Resolver,
+  RingState,
+  StagedChange,
+} from "../ring/ring-state.ts";
 import { Malformed, Reader } from "./reader.ts";
 import { readNodes, writeNodes } from "./replica.ts";
 import { Writer } from "./writer.ts";
@@ -12,11 +19,14 @@ import { Writer } from "./writer.ts";
 /** A saved ring outlives the program that saved it. */
 const savedVersion = 1;
 
-const states: readonly Member["state"][] = ["member", "leaving", "left"];
+const states: readonly Member["state"][] = ["member", "leaving", "left", "joining"];
+const resolvers: readonly Resolver[] = ["siblings", "lww", "union", "counter"];
+const changes: readonly StagedChange["kind"][] = ["join", "leave", "remove", "weight"];
 /** Partitions are a power of two of at least 2 and at most 2^12. */
 const partitionBitsMax = 12;
 const weightMax = 100;
 const memberBytesMin = 13;
+const bucketBytesMin = 5;
 
 export function encodeRing(state: RingState): Uint8Array {
   const writer = new Writer(2048);
@@ -66,6 +76,21 @@ export function writeRing(writer: Writer, state: RingState): void {
     writer.varint(partition);
     writeNodes(writer, to);
   }
+  writer.count(state.buckets.length);
+  for (const { name, r, w, resolver, ttlMs } of state.buckets) {
+    writer.text(name);
+    writer.varint(r);
+    writer.varint(w);
+    writer.u8(resolvers.indexOf(resolver));
+    writer.varint(ttlMs);
+  }
+  writer.count(state.staged.length);
+  for (const change of state.staged) {
+    writer.u8(changes.indexOf(change.kind));
+    writer.varint(change.node);
+    if (change.kind === "join") writer.varint(change.replaces ?? 0);
+    if (change.kind === "weight") writer.float64(change.weight);
+  }
 }
 
 export function readRing(reader: Reader): RingState {
@@ -88,14 +113,44 @@ export function readRing(reader: Reader): RingState {
     if (partition >= partitions) reader.fail(`${partition} is no partition of ${partitions}`);
     moves.push({ partition, to: readNodes(reader) });
   }
-  return { clusterId, generation, epoch, n, members, owners, moves };
+  const buckets: BucketRecord[] = [];
+  for (let left = reader.count(bucketBytesMin, bucketsMax); left > 0; left--) {
+    buckets.push(readBucket(reader));
+  }
+  const staged: StagedChange[] = [];
+  for (let left = reader.count(2, stagedMax); left > 0; left--) staged.push(readChange(reader));
+  return { clusterId, generation, epoch, n, members, owners, moves, buckets, staged };
+}
+
+function readBucket(reader: Reader): BucketRecord {
+  const name = reader.text();
+  const r = reader.varint();
+  const w = reader.varint();
+  const resolver = resolvers[reader.below(resolvers.length, "resolver")]!;
+  return { name, r, w, resolver, ttlMs: reader.varint() };
+}
+
+function readChange(reader: Reader): StagedChange {
+  const kind = changes[reader.below(changes.length, "kind of a staged change")]!;
+  const node = reader.varint();
+  if (node === 0) reader.fail("0 is no number of a member");
+  if (kind === "join") {
+    const replaced = reader.varint();
+    return { kind, node, replaces: replaced === 0 ? undefined : replaced };
+  }
+  return kind === "weight" ? { kind, node, weight: readWeight(reader) } : { kind, node };
+}
+
+function readWeight(reader: Reader): number {
+  const weight = reader.float64();
+  if (!(weight > 0 && weight <= weightMax)) reader.fail(`${weight} is no weight`);
+  return weight;
 }
 
 function readMember(reader: Reader): Member {
   const id = reader.varint();
   if (id === 0) reader.fail("0 is no number of a member");
   const state = states[reader.below(states.length, "state of a member")]!;
-  const weight = reader.float64();
-  if (!(weight > 0 && weight <= weightMax)) reader.fail(`${weight} is no weight`);
+  const weight = readWeight(reader);
   return { id, address: reader.text(), dc: reader.text(), rack: reader.text(), weight, state };
 }
