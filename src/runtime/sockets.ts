@@ -39,10 +39,22 @@ export interface SocketEvents {
   onClose(why: string, code: string | undefined): void;
 }
 
+/** Whom a dialler believes over TLS, and with what it proves itself; all of it PEM. */
+export interface DialTls {
+  /** Certificates of authorities; without any, those that the system knows. */
+  readonly ca?: string | undefined;
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+  /** The name the certificate must hold, where it is not the host that is dialled. */
+  readonly servername?: string | undefined;
+}
+
 export interface DialOptions extends SocketEvents {
   readonly address: string;
   readonly protocol: Protocol;
   readonly headers: Headers;
+  /** Without it the connection is in the clear. */
+  readonly tls?: DialTls | undefined;
   /** With the headers of the answer. */
   onOpen(headers: Readonly<Record<string, unknown>>): void;
 }
@@ -64,9 +76,11 @@ const fragmentsMax = 4;
 const chunksMax = { peer: 1 << 16, client: 1 << 12 } as const;
 
 export function dial(options: DialOptions): Socket {
-  const { address, protocol, headers } = options;
-  const socket = new WebSocket(`ws://${address}/`, subprotocols[protocol], {
+  const { address, protocol, headers, tls } = options;
+  const scheme = tls === undefined ? "ws" : "wss";
+  const socket = new WebSocket(`${scheme}://${address}/`, subprotocols[protocol], {
     headers,
+    ...(tls === undefined ? {} : { ...tls, minVersion: "TLSv1.3", rejectUnauthorized: true }),
     perMessageDeflate: false,
     handshakeTimeout: handshakeMsMax,
     maxPayload: frameBytesMax,
