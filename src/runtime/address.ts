@@ -8,13 +8,16 @@ export interface Address {
 /** The longest name that the domain name system knows, and a port. */
 const addressLengthMax = 260;
 
-/** Undefined when it is not of the form HOST:PORT with a port from 0 to 65535. */
+/**
+ * Undefined when it is not of the form HOST:PORT with a port from 0 to 65535, or when no URL can
+ * hold it: nobody could dial it, and whoever tried would get an exception instead of a failure.
+ */
 export function parseAddress(text: string): Address | undefined {
   const match = /^(?:\[([0-9A-Fa-f:.%]+)\]|([^\s:/[\]@?#]+)):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   const isWrong = host === undefined || port > 65_535 || text.length > addressLengthMax;
-  return isWrong ? undefined : { host, port };
+  return isWrong || !URL.canParse(`ws://${text}/`) ? undefined : { host, port };
 }
 
 export function formatAddress({ host, port }: Address): string {

@@ -152,7 +152,8 @@ test("a new member is dialled, one that left is not; a bad address hurts nobody"
   const small = { ...world, ring: ringOf(addresses.slice(0, 2)) };
   const [first, second] = [start(small, 1), start(small, 2)];
   await until(() => first.links.includes("2 up"));
-  const ring = ringOf([...addresses, "not an address"], { epoch: 2 });
+  const bad = ["not an address", "a<b:7400", "[fe80::1%eth0]:7400"];
+  const ring = ringOf([...addresses, ...bad], { epoch: 2 });
   for (const { peers } of [first, second]) peers.setRing(ring);
   const third = start({ ...world, ring }, 3);
   await until(() => first.links.includes("3 up") && third.links.length === 2);
