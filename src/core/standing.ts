@@ -69,6 +69,8 @@ export class Standing implements StandingView {
   /** Unknown until the record was read: everything is rebuilding. */
   #filled: Uint8Array | undefined;
   readonly #visits = new Map<Partition, Visits>();
+  /** Found lost before the record was read. */
+  readonly #lostEarly = new Set<Partition>();
   readonly #caughtUpWith = new Set<NodeId>();
   #hasCaughtUp = false;
   #startedAt: Millis = 0;
@@ -128,7 +130,10 @@ export class Standing implements StandingView {
 
   /** Data of the partition is gone, or cannot be trusted. */
   lost(now: Millis, partition: Partition): void {
-    if (this.#filled === undefined) return;
+    if (this.#filled === undefined) {
+      this.#lostEarly.add(partition);
+      return;
+    }
     this.#filled[partition] = 0;
     this.#isDirty = true;
     this.#visits.delete(partition);
@@ -159,6 +164,7 @@ export class Standing implements StandingView {
     const { partitions, state } = this.#parts.ring();
     const record = decodeFilled(bytes, partitions);
     this.#filled = record?.filled ?? new Uint8Array(partitions);
+    for (const partition of this.#lostEarly) this.#filled[partition] = 0;
     this.#align(record?.epoch ?? state.epoch, now);
     this.#judgeCatchUp(now);
     this.#save(now);

@@ -200,6 +200,20 @@ describe("a node whose disk was lost", () => {
     expect(areCurrent(town, 1)).toBe(true);
   });
 
+  test("rebuilds also what was found lost before its record was read", () => {
+    const town = new Town({ seed, nodes: 3 });
+    town.start();
+    settle(town, 1, 2, 3);
+    town.stop(1);
+    town.start(1);
+    town.life(1).standing.lost(town.now, 2);
+    town.run(30);
+    expect(town.life(1).standing.of(2)).toBe("rebuilding");
+    expect(town.life(1).standing.of(1)).not.toBe("rebuilding");
+    settle(town, 1);
+    expect(areCurrent(town, 1)).toBe(true);
+  });
+
   test("rebuilds too when its record is damaged, or of another form", () => {
     for (const record of [new Uint8Array(0), new Uint8Array(9), new Uint8Array(9).fill(255)]) {
       const town = new Town({ seed, nodes: 3 });
