@@ -179,6 +179,20 @@ describe("replicas that differ", () => {
     expect(haveConverged(town)).toBe(true);
   });
 
+  test("are nobody's affair any more once the ring has taken the partition away", () => {
+    const town = new Town({ seed, nodes: 3, n: 2, partitions: 2 });
+    const keys = keysIn(0, 2, 500);
+    for (const key of keys) town.put(2, key, "x".repeat(500));
+    town.start();
+    town.run(60_000, () => town.store(1).data.size > 100);
+    expect(town.store(1).data.size).toBeLessThan(keys.length);
+    town.change(({ owners }) => ({ owners: owners.map((row, at) => (at === 0 ? [2, 3] : row)) }));
+    // What it had is forgotten: no answer still on its way may bring any of it back.
+    town.store(1).data.clear();
+    town.run(5_000);
+    expect([...town.store(1).data.values()].filter(({ key }) => key.high < 2 ** 31)).toEqual([]);
+  });
+
   test("do without a node whose disk is full until it is not", () => {
     const town = new Town({ seed, nodes: 2, n: 2 });
     diverge(town, { keys: 20, writes: 40 });

@@ -120,7 +120,9 @@ export class Exchanges {
     const walk = this.#asking.get(message.exchange);
     if (walk?.peer !== from || walk.partition !== message.partition) return;
     this.#asking.delete(message.exchange);
-    walk.receive(now, message);
+    // What came of a partition that the ring has taken away would stay for ever.
+    if (this.#isWanted(walk)) walk.receive(now, message);
+    else walk.stop(now);
   }
 
   /** Compares what is asked for with every live holder, now. Calls `done` once. */
@@ -143,9 +145,8 @@ export class Exchanges {
 
   tick(now: Millis): void {
     const ring = this.#parts.ring();
-    for (const { walk, pair } of this.#running.values()) {
-      const isWanted = pair.partition < ring.partitions && ring.isMember(pair.peer);
-      if (isWanted && this.#parts.liveness.isLive(pair.peer)) walk.tick(now);
+    for (const { walk } of this.#running.values()) {
+      if (this.#isWanted(walk)) walk.tick(now);
       else walk.stop(now);
     }
     if (now >= this.#beginAt) {
@@ -156,6 +157,12 @@ export class Exchanges {
       this.#beginRotation(now, ring);
     }
     this.#trade(now);
+  }
+
+  #isWanted({ partition, peer }: Pair): boolean {
+    const ring = this.#parts.ring();
+    if (partition >= ring.partitions || !ring.isMember(peer)) return false;
+    return ring.holders(partition).includes(ring.self) && this.#parts.liveness.isLive(peer);
   }
 
   #beginFillings(now: Millis): void {

@@ -88,9 +88,9 @@ export class Walk {
     trade.start(now);
   }
 
-  /** The peer went down, or the ring no longer wants this. */
+  /** The peer went down, or the ring no longer wants this: no fault of the peer's. */
   stop(now: Millis): void {
-    this.#dialogue.fail(now, "silent");
+    this.#dialogue.fail(now, "refused");
   }
 
   #opened(now: Millis, answer: TreeMessage): void {
