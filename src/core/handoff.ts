@@ -83,13 +83,15 @@ interface Batch {
 export class Handoff {
   readonly #parts: HandoffParts;
   readonly #targets = new Map<NodeId, Target>();
-  #lastRequest = 0;
+  #lastRequest: RequestId;
   #countAt: Millis = 0;
   #isCounting = false;
   #batchesIn = 0;
 
   constructor(parts: HandoffParts) {
     this.#parts = parts;
+    // Not from 0: what an earlier process of this node sent is no batch of this one.
+    this.#lastRequest = parts.random.below(2 ** 30);
   }
 
   /** Keys that hints are kept for, over all targets, as last counted. */

@@ -268,16 +268,17 @@ describe("answers", () => {
     world.wait(10);
     expect(world.results).toHaveLength(1);
     world.wait(3_000);
+    const { lastRequest: request } = world;
     const reply = {
       kind: "read-reply" as const,
-      ...{ request: 1, standing: "current" as const, round: 0 },
+      ...{ request, standing: "current" as const, round: 0 },
       ...{ digest: digestOf(noVersions), versions: undefined, failure: undefined },
     };
     const before = answers.length;
     coordinator.receive(world.now, 2, reply);
-    coordinator.receive(world.now, 2, { ...reply, request: 77 });
+    coordinator.receive(world.now, 2, { ...reply, request: request + 76 });
     coordinator.receive(world.now, 2, {
-      ...{ kind: "write-reply", request: 1, outcome: "stored", failure: undefined },
+      ...{ kind: "write-reply", request, outcome: "stored", failure: undefined },
     });
     expect(answers.slice(before)).toEqual([{ node: 2, tookMs: 3_010 }]);
     expect(world.results).toHaveLength(1);
@@ -316,9 +317,10 @@ describe("answers", () => {
     const world = new QuorumWorld({ ...three, w: 3 });
     world.link(1, 3, "lost");
     world.request(1, world.put(cart, "milk"));
+    const { lastRequest: request } = world;
     for (let i = 0; i < 3; i++) {
       world.node(1).coordinator.receive(world.now, 2, {
-        ...{ kind: "write-reply", request: 1, outcome: "stored", failure: undefined },
+        ...{ kind: "write-reply", request, outcome: "stored", failure: undefined },
       });
     }
     expect(world.results).toEqual([]);
@@ -328,8 +330,9 @@ describe("answers", () => {
     const world = new QuorumWorld({ ...three, w: 3 });
     world.link(1, 3, "held");
     world.request(1, world.put(cart, "milk"));
+    const { lastRequest: request } = world;
     world.node(1).coordinator.receive(world.now, 2, {
-      ...{ kind: "write-reply", request: 1, outcome: "refused", failure: undefined },
+      ...{ kind: "write-reply", request, outcome: "refused", failure: undefined },
     });
     world.link(1, 3, "open");
     world.settle();

@@ -73,6 +73,8 @@ export class QuorumWorld {
   readonly #nodes: QuorumNode[];
   readonly #queue: (() => void)[] = [];
   readonly #links = new Map<string, Link>();
+  /** The number of the latest request that a message was sent for. */
+  lastRequest = 0;
   readonly #held: Letter[] = [];
   #operations = 0;
 
@@ -220,6 +222,7 @@ export class QuorumWorld {
   }
 
   #send(letter: Letter): void {
+    if ("request" in letter.message) this.lastRequest = letter.message.request;
     const state = this.#links.get(`${letter.from}>${letter.to}`) ?? "open";
     const fate = state === "open" ? "" : ` (${state})`;
     this.log.push(`n${letter.from} > n${letter.to} ${messageText(letter.message)}${fate}`);

@@ -34,12 +34,14 @@ export class Coordinator {
   readonly #wheel = new Wheel<RequestId>();
   readonly #starts = new Float64Array(startsKept);
   #unanswered = 0;
-  #lastId: RequestId = 0;
+  #lastId: RequestId;
   #now: Millis = 0;
   readonly #wake = (id: RequestId): void => this.#wakeOne(id);
 
   constructor(parts: CoordinatorParts) {
     const tuning = parts.tuning ?? quorumDefaults;
+    // Not from 0: an acknowledgement to an earlier process of this node must find no request.
+    this.#lastId = parts.random.below(2 ** 30);
     this.#parts = {
       ...parts,
       ring: () => parts.ring(),
