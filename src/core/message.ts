@@ -145,6 +145,49 @@ export type TreeMessage =
       readonly outcome: "equal" | "repaired" | "busy" | "refused";
     };
 
+/**
+ * A partition on its way to a node that is to hold it. The target asks for a few chunks at a time,
+ * from where it has got to; the source keeps nothing in mind between two questions.
+ */
+export type TransferMessage =
+  | {
+      readonly kind: "transfer-ask";
+      /** A number of its own for each question. */
+      readonly transfer: number;
+      readonly partition: Partition;
+      /** Of the target's tree: when it is the source's too there is nothing to send. */
+      readonly root: Hash;
+      /** One bit a leaf, the lowest first: what the target has something of already. Or nothing. */
+      readonly skip: Uint8Array;
+      readonly chunks: number;
+      readonly after: Key | undefined;
+    }
+  | {
+      readonly kind: "transfer-chunk";
+      readonly transfer: number;
+      readonly partition: Partition;
+      /** From 0, among the chunks that were asked for. */
+      readonly index: number;
+      readonly round: number;
+      readonly entries: readonly Entry[];
+      /** How far this goes; absent at the end of the partition. */
+      readonly next: Key | undefined;
+    }
+  | {
+      readonly kind: "transfer-close";
+      readonly transfer: number;
+      readonly partition: Partition;
+      readonly outcome: "equal" | "busy" | "refused";
+    }
+  /** Which of these partitions does the receiver hold all of? */
+  | {
+      readonly kind: "filled-ask";
+      readonly epoch: number;
+      readonly partitions: readonly Partition[];
+    }
+  /** These, in the sender's epoch. */
+  | { readonly kind: "filled"; readonly epoch: number; readonly partitions: readonly Partition[] };
+
 /** One key of a leaf: the first 64 bits of its token, and the hash of its versions. */
 export interface KeyDigest {
   readonly token: Hash;
@@ -236,6 +279,7 @@ export type Message =
   | ReplicaMessage
   | HintMessage
   | TreeMessage
+  | TransferMessage
   | EpochMessage
   | GossipMessage
   | SurveyMessage

@@ -231,6 +231,12 @@ export class Node implements Out {
       case "pong-for":
         this.#gossip.receive(now, from, message);
         return;
+      case "transfer-ask":
+      case "transfer-chunk":
+      case "transfer-close":
+      case "filled-ask":
+      case "filled":
+        return;
       case "survey":
       case "survey-reply":
         this.#admin.receive(now, from, message);

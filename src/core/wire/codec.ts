@@ -12,6 +12,7 @@ import { readGossip, readSurvey, writeGossip, writeSurvey } from "./gossip.ts";
 import { readHint, writeHint } from "./hint.ts";
 import { Malformed, Reader } from "./reader.ts";
 import { readReplica, writeReplica } from "./replica.ts";
+import { readTransfer, writeTransfer } from "./transfer.ts";
 import { readTree, writeTree } from "./tree.ts";
 import { TooLong, Writer } from "./writer.ts";
 
@@ -173,6 +174,13 @@ function writeMessage(writer: Writer, message: Message): void {
     case "tree-close":
       writeTree(writer, message);
       break;
+    case "transfer-ask":
+    case "transfer-chunk":
+    case "transfer-close":
+    case "filled-ask":
+    case "filled":
+      writeTransfer(writer, message);
+      break;
     case "prepare":
     case "promise":
     case "accept":
@@ -217,6 +225,8 @@ function readMessage(reader: Reader): Message {
       return readSurvey(reader, code);
     case 6:
       return readClient(reader, code);
+    case 7:
+      return readTransfer(reader, code);
     default:
       return reader.fail(`${code} is no kind of message`);
   }

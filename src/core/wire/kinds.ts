@@ -42,6 +42,11 @@ export const kinds = {
   "watch-ring": 0x62,
   "ring-news": 0x63,
   "go-away": 0x64,
+  "transfer-ask": 0x70,
+  "transfer-chunk": 0x71,
+  "transfer-close": 0x72,
+  "filled-ask": 0x73,
+  filled: 0x74,
 } as const satisfies Record<Kind, number>;
 
 /** Whatever a client waits for is data; what keeps the cluster together is never behind it. */
@@ -53,6 +58,7 @@ const laneOfGroup: readonly Lane[] = [
   "control",
   "control",
   "data",
+  "bulk",
 ];
 
 export function laneOf(kind: Kind): Lane {

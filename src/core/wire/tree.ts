@@ -79,12 +79,12 @@ export function readTree(reader: Reader, code: number): TreeMessage {
   }
 }
 
-function writeNumbers(writer: Writer, numbers: readonly number[]): void {
+export function writeNumbers(writer: Writer, numbers: readonly number[]): void {
   writer.count(numbers.length);
   for (const number of numbers) writer.varint(number);
 }
 
-function readNumbers(reader: Reader): readonly number[] {
+export function readNumbers(reader: Reader): readonly number[] {
   const numbers: number[] = [];
   for (let left = reader.count(1); left > 0; left--) numbers.push(reader.varint());
   return numbers;
