@@ -30,6 +30,8 @@ const requests = {
   CONTEXT_TOO_LARGE: { exit: 2, applied: "no", meaning: "a context beyond contextBytesMax" },
   TOO_MANY_SIBLINGS: { exit: 4, applied: "no", meaning: "read and resolve before writing more" },
   CONFLICT: { exit: 4, applied: "no", meaning: "several values where one was asked for" },
+  BUCKET_EXISTS: { exit: 4, applied: "no", meaning: "a bucket of that name, but another one" },
+  BUCKET_UNKNOWN: { exit: 3, applied: "no", meaning: "a bucket that was not created" },
 } as const satisfies Record<string, Code>;
 
 /** The cluster could not do it now, or cannot tell whether it did. */
@@ -57,6 +59,10 @@ const strangers = {
   },
   FRAME_INVALID: { exit: 1, applied: "no", meaning: "bytes that are no frame of the protocol" },
   ORIGIN_REFUSED: { exit: 8, applied: "no", meaning: "web pages may not connect" },
+  AUTH_REQUIRED: { exit: 8, applied: "no", meaning: "a node that wants a token or a certificate" },
+  AUTH_FAILED: { exit: 8, applied: "no", meaning: "a token or certificate that does not hold" },
+  FORBIDDEN: { exit: 8, applied: "no", meaning: "more than the role or its prefixes allow" },
+  PEER_AUTH_FAILED: { exit: 8, applied: "no", meaning: "a node that did not prove to be one" },
   CLUSTER_MISMATCH: { exit: 2, applied: "no", meaning: "a node of another cluster" },
   NODE_UNKNOWN: { exit: 2, applied: "no", meaning: "a node number that is no member's" },
   NODE_ID_IN_USE: {
