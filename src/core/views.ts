@@ -10,14 +10,25 @@ export interface RingView {
   readonly self: NodeId;
   readonly partitions: number;
   partitionOf(key: Key): Partition;
-  /** The present owners, in order of preference. */
+  /** The present owners of all data centres, one data centre after the other. */
   owners(partition: Partition): readonly NodeId[];
   /** The owners that the partition is moving to; absent when it stays. */
   future(partition: Partition): readonly NodeId[] | undefined;
   /** Present and future owners: whoever must get every write. */
   holders(partition: Partition): readonly NodeId[];
-  /** Present owners, then all other members as stand-ins, walking clockwise; distinct nodes. */
+  /** The present owners in this node's data centre; all of them while it has none. */
+  near(partition: Partition): readonly NodeId[];
+  /** What `near` is becoming; absent when nothing changes there. */
+  nearFuture(partition: Partition): readonly NodeId[] | undefined;
+  /** All other holders, one list for each other data centre. */
+  far(partition: Partition): readonly (readonly NodeId[])[];
+  /**
+   * The near owners, then stand-ins walking clockwise; distinct nodes. Nobody stands in for a node
+   * of another data centre, except where this one owns nothing yet.
+   */
   preference(partition: Partition): readonly NodeId[];
+  /** Where a node is, or was; absent for one that never was a member. */
+  dcOf(node: NodeId): string | undefined;
   /** Partitions that this node holds, now or in future. */
   held(): readonly Partition[];
   isMember(node: NodeId): boolean;

@@ -13,7 +13,7 @@ import { type QuorumTuning, quorumDefaults } from "../../src/core/quorum/parts.t
 import type { DataCommand } from "../../src/core/quorum/validate.ts";
 import { seededRandom } from "../../src/core/random.ts";
 import { Replica } from "../../src/core/replica.ts";
-import type { RingState } from "../../src/core/ring/ring-state.ts";
+import { Ring } from "../../src/core/ring/ring.ts";
 import type { LivenessView, RingView } from "../../src/core/views.ts";
 import { QuorumStore } from "./quorum-store.ts";
 
@@ -24,6 +24,8 @@ export interface WorldOptions {
   readonly w: number;
   readonly owners: readonly NodeId[];
   readonly future?: readonly NodeId[];
+  /** Who is in a second data centre. */
+  readonly away?: readonly NodeId[];
   readonly tuning?: Partial<QuorumTuning>;
 }
 
@@ -62,6 +64,13 @@ export class QuorumNode {
     };
     this.coordinator = new Coordinator(parts);
     this.replica = new Replica(parts);
+  }
+}
+
+/** Every key is in the first. */
+class OnePartition extends Ring {
+  override partitionOf(): Partition {
+    return 0;
   }
 }
 
@@ -164,22 +173,22 @@ export class QuorumWorld {
 
   /** One partition matters; the ring knows sixteen. */
   ringOf(self: NodeId): RingView {
-    const { nodes, n, owners, future } = this.#options;
-    const ids = Array.from({ length: nodes }, (_, i) => i + 1);
-    const holders = [...new Set([...owners, ...(future ?? [])])];
-    const preference = [...owners, ...ids.filter((id) => !owners.includes(id))];
-    return {
-      state: { n } as RingState,
+    const { nodes, n, owners, future, away = [] } = this.#options;
+    const members = Array.from({ length: nodes }, (_, i) => ({
+      ...{ id: i + 1, address: `n${i + 1}:7400`, rack: "r1", weight: 1, state: "member" as const },
+      dc: away.includes(i + 1) ? "dc2" : "dc1",
+    }));
+    const all = Array.from({ length: 16 }, (_, partition) => partition);
+    const to = future ?? [];
+    return new OnePartition(
+      {
+        ...{ clusterId: "5eed".repeat(8), generation: 1, epoch: 1, n, members },
+        owners: all.map(() => owners),
+        moves: to.length === 0 ? [] : all.map((partition) => ({ partition, to })),
+        ...{ buckets: [], staged: [] },
+      },
       self,
-      partitions: 16,
-      partitionOf: (): Partition => 0,
-      owners: () => owners,
-      future: () => future,
-      holders: () => holders,
-      preference: () => preference,
-      held: () => [0],
-      isMember: (id) => ids.includes(id),
-    };
+    );
   }
 
   outOf(self: NodeId, node: QuorumNode): Out {

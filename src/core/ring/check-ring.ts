@@ -23,7 +23,7 @@ export function checkRing(state: RingState): string[] {
   if (length < 2 || length > partitionsMax || (length & (length - 1)) !== 0) {
     faults.push(`${length} partitions are no power of two from 2 to ${partitionsMax}`);
   }
-  checkMembers(state.members, faults);
+  checkMembers(state, faults);
   checkOwners(state, faults);
   checkMoves(state, faults);
   checkBuckets(state, faults);
@@ -70,16 +70,20 @@ export function checkParameters(member: Pick<Member, "address" | "dc" | "rack" |
   return faults;
 }
 
-function checkMembers(members: readonly Member[], faults: string[]): void {
+function checkMembers({ members, staged }: RingState, faults: string[]): void {
   if (members.length > membersMax) faults.push(`there are ${members.length} members`);
   const numbers = new Set<NodeId>();
   const addresses = new Set<string>();
+  // A node that waits to take a member's place stands where that one stood.
+  const replacing = new Set(
+    staged.flatMap((one) => (one.kind === "join" && one.replaces !== undefined ? [one.node] : [])),
+  );
   for (const member of members) {
     const { id, address, state } = member;
     if (!isCounter(id) || numbers.has(id)) faults.push(`member number ${id} is used twice or bad`);
     numbers.add(id);
     for (const fault of checkParameters(member)) faults.push(`member ${id} has ${fault}`);
-    if (state === "left") continue;
+    if (state === "left" || (state === "joining" && replacing.has(id))) continue;
     if (addresses.has(address)) faults.push(`${address} is the address of two members`);
     addresses.add(address);
   }
@@ -88,7 +92,7 @@ function checkMembers(members: readonly Member[], faults: string[]): void {
 
 function checkOwners({ members, n, owners }: RingState, faults: string[]): void {
   const owning = members.filter(({ state }) => state === "member" || state === "leaving");
-  const present = new Set(owning.map(({ id }) => id));
+  const present = new Map(owning.map(({ id, dc }) => [id, dc]));
   for (const [partition, row] of owners.entries()) {
     const fault = faultOfRow(row, present, n);
     if (fault !== undefined) faults.push(`partition ${partition} is owned by ${fault}`);
@@ -96,7 +100,8 @@ function checkOwners({ members, n, owners }: RingState, faults: string[]): void 
 }
 
 function checkMoves({ members, n, owners, moves }: RingState, faults: string[]): void {
-  const staying = new Set(members.filter(({ state }) => state === "member").map(({ id }) => id));
+  const remaining = members.filter(({ state }) => state === "member");
+  const staying = new Map(remaining.map(({ id, dc }) => [id, dc]));
   let last = -1;
   for (const { partition, to } of moves) {
     const row = owners[partition];
@@ -148,16 +153,23 @@ function isQuorum(value: number, n: number): boolean {
   return Number.isSafeInteger(value) && value >= 0 && value <= n;
 }
 
+/** `allowed`: who may own at all, and in which data centre each of them is. */
 function faultOfRow(
   row: readonly NodeId[],
-  allowed: ReadonlySet<NodeId>,
+  allowed: ReadonlyMap<NodeId, string>,
   n: number,
 ): string | undefined {
   if (row.length === 0) return "nobody";
-  if (row.length > n) return `${row.length} nodes, more than n = ${n}`;
   if (new Set(row).size !== row.length) return `[${row}], one of them twice`;
   const stranger = row.find((node) => !allowed.has(node));
-  return stranger === undefined ? undefined : `${stranger}, which cannot`;
+  if (stranger !== undefined) return `${stranger}, which cannot`;
+  const copies = new Map<string | undefined, number>();
+  for (const node of row) {
+    const dc = allowed.get(node);
+    copies.set(dc, (copies.get(dc) ?? 0) + 1);
+  }
+  const most = Math.max(...copies.values());
+  return most > n ? `${most} nodes of a data centre, more than n = ${n}` : undefined;
 }
 
 export function isSameSet(a: readonly NodeId[], b: readonly NodeId[]): boolean {
