@@ -2,6 +2,7 @@
  * The commands of kvctl as data: names, arguments, options, examples, and where the work is done.
  * Nothing is loaded until a command runs, so that help and errors come at once.
  */
+import { closedCommands } from "./specs/closed.ts";
 import { clusterCommands } from "./specs/cluster.ts";
 import { engineCommands } from "./specs/engine.ts";
 import { entryCommands } from "./specs/entries.ts";
@@ -12,5 +13,6 @@ export const commands: readonly CommandSpec[] = [
   ...entryCommands,
   ...engineCommands,
   ...clusterCommands,
+  ...closedCommands,
   ...otherCommands,
 ];

@@ -31,6 +31,7 @@ export interface CommandErrorOptions {
 export const commandCodes = {
   USAGE: { exit: 2, applied: "no", meaning: "an unknown command or option, or one used wrongly" },
   FILE: { exit: 2, applied: "no", meaning: "a file to read that cannot be read" },
+  FILE_EXISTS: { exit: 2, applied: "no", meaning: "a file to write that is there already" },
   NOT_FOUND: { exit: 3, applied: "no", meaning: "no value under that key" },
   BAD_LINE: { exit: 2, applied: "no", meaning: "a line to import that is no entry" },
   NOT_TEXT: { exit: 2, applied: "no", meaning: "bytes that do not fit in a line of text" },

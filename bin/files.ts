@@ -1,6 +1,6 @@
-/** Files that kvctl reads besides databases: the only file here that touches the file system. */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { open, readFile } from "node:fs/promises";
+/** Files of kvctl besides databases: the only file here that touches the file system. */
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CommandError } from "./exit.ts";
@@ -58,13 +58,43 @@ export async function readAll(path: string, bytesMax: number): Promise<Uint8Arra
   return Buffer.concat(parts);
 }
 
-/** The text of a file that belongs to us. */
-export function readText(path: string | URL): Promise<string> {
-  return readFile(path, "utf8");
+/** The text of a small file. */
+export async function readText(path: string | URL): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (cause) {
+    throw unreadable(String(path), cause);
+  }
 }
 
 export function exists(path: string): boolean {
   return existsSync(path);
+}
+
+/** Made with all above it where it is not there; then nobody else may look into it. */
+export function makePrivateDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+}
+
+/** Never one that is there already. Whoever may not read it never could, not for a moment. */
+export async function writeNewFile(
+  path: string,
+  content: string,
+  { mode }: { readonly mode: number },
+): Promise<void> {
+  try {
+    await writeFile(path, content, { mode, flag: "wx" });
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+}
+
+export function removeFile(path: string): Promise<void> {
+  return rm(path, { force: true });
 }
 
 /** A new directory that `remove` takes away again, with all that is in it. */
@@ -85,4 +115,12 @@ async function* named(name: string, chunks: AsyncIterable<Uint8Array>): AsyncIte
 function unreadable(name: string, cause: unknown): CommandError {
   const said = cause instanceof Error ? cause.message : String(cause);
   return new CommandError("FILE", `cannot read ${name}: ${said}`, { cause });
+}
+
+function unwritable(name: string, cause: unknown): CommandError {
+  const isThere = (cause as NodeJS.ErrnoException).code === "EEXIST";
+  const said = cause instanceof Error ? cause.message : String(cause);
+  return new CommandError(isThere ? "FILE_EXISTS" : "FILE", `cannot write ${name}: ${said}`, {
+    cause,
+  });
 }
