@@ -1,33 +1,67 @@
 /**
  * Changes of the ring, as pure functions from one state to the next. None of them takes force
- * before it is agreed (epochs.ts). Present owners stay until those to come hold everything: a
- * change names the owners to come in `moves`, and `finishMoves` puts them in place later. Only
- * where an owner is gone for good is it replaced at once. A change that finds nothing to do gives
- * back the very state that it was given.
+ * before it is agreed (epochs.ts). A change that finds nothing to do gives back the very state
+ * that it was given. How owners follow from members is in reassign.ts; changes that wait to be
+ * committed together are in staging.ts.
  */
 import { failed } from "../failure.ts";
 import type { NodeId } from "../ids.ts";
 import { membersMax } from "../limits.ts";
 import type { Candidate, Failed } from "../message.ts";
 import { checkParameters, isSameSet, lastNumber } from "../ring/check-ring.ts";
-import { plan } from "../ring/planner.ts";
-import type { Member, Move, RingState } from "../ring/ring-state.ts";
+import type { Member, Move, RingState, StagedChange } from "../ring/ring-state.ts";
+import { asLeft, reassigned, settled, substituted } from "./reassign.ts";
 
-/** Lets a node in under a number that nobody had before. It owns nothing until it is filled. */
-export function admit(state: RingState, candidate: Candidate): RingState | Failed {
+/**
+ * Epochs of a forced generation are numbered from so much higher on that those it fences off never
+ * get there: a higher number always says more.
+ */
+export const generationEpochs = 1_000_000;
+
+/**
+ * Lets a node in under a number that nobody had before. It owns nothing until it is filled; or,
+ * where it replaces a member that lost its data, everything that one owned.
+ */
+export function admit(
+  state: RingState,
+  candidate: Candidate,
+  replaces?: NodeId,
+): RingState | Failed {
+  const waiting = withCandidate(state, candidate, replaces);
+  if ("kind" in waiting) return waiting;
+  const node = lastNumber(waiting.members);
+  return applied(waiting, [{ kind: "join", node, replaces }]);
+}
+
+/** With the node among the members, as one that waits. */
+export function withCandidate(
+  state: RingState,
+  candidate: Candidate,
+  replaces: NodeId | undefined,
+): RingState | Failed {
   const { address, dc, rack, weight } = candidate;
   const [fault] = checkParameters(candidate);
   if (fault !== undefined) return failed("INVALID_ARGUMENT", `the node has ${fault}`);
-  const holder = state.members.find((one) => one.address === address && one.state !== "left");
+  const holder = state.members.find(
+    (one) => one.address === address && one.state !== "left" && one.id !== replaces,
+  );
   if (holder !== undefined) {
     return failed("NODE_ID_IN_USE", `${address} is the address of node ${holder.id}`);
   }
   if (state.members.length >= membersMax) {
     return failed("INVALID_ARGUMENT", `${membersMax} nodes are members, or were; no more can be`);
   }
+  const replaced = replaces === undefined ? undefined : owningMember(state, replaces);
+  if (replaced !== undefined && "kind" in replaced) return replaced;
+  if (replaced !== undefined && replaced.dc !== dc) {
+    const message = `node ${replaced.id} stands in data centre ${replaced.dc}, not in ${dc}`;
+    return failed("INVALID_ARGUMENT", `${message}: who takes its place must stand there too`);
+  }
   const id = lastNumber(state.members) + 1;
-  const member: Member = { id, address, dc, rack, weight, state: "member" };
-  return replanned(state, [...state.members, member]);
+  // What a member weighs is the cluster's to say: it is not changed by a disk that was lost.
+  const share = replaced?.weight ?? weight;
+  const member: Member = { id, address, dc, rack, weight: share, state: "joining" };
+  return { ...state, members: [...state.members, member] };
 }
 
 /**
@@ -42,32 +76,21 @@ export function finishMoves(state: RingState, finished: readonly Move[]): RingSt
   if (done.size === 0) return state;
   const owners = state.owners.map((row, partition) => done.get(partition) ?? row);
   const moves = state.moves.filter(({ partition }) => !done.has(partition));
-  return withoutLeft({ ...state, epoch: state.epoch + 1, owners, moves });
+  return settled({ ...state, epoch: state.epoch + 1, owners, moves });
 }
 
 /** Lets a node go: it owns and votes until others hold what it has. */
 export function leave(state: RingState, node: NodeId): RingState | Failed {
-  const member = presentMember(state, node);
-  if ("kind" in member) return member;
-  if (member.state === "leaving") return state;
-  if (!isAnyoneElse(state, [node])) return nobodyLeft([node]);
-  return replanned(state, changed(state, node, { state: "leaving" }));
+  return applied(state, [{ kind: "leave", node }]);
 }
 
 /** Strikes out a node that will not come back. Newcomers own at once, and fill as owners. */
 export function remove(state: RingState, node: NodeId): RingState | Failed {
-  const member = presentMember(state, node);
-  if ("kind" in member) return member;
-  return isAnyoneElse(state, [node]) ? without(state, [node]) : nobodyLeft([node]);
+  return applied(state, [{ kind: "remove", node }]);
 }
 
 export function setWeight(state: RingState, node: NodeId, weight: number): RingState | Failed {
-  const member = presentMember(state, node);
-  if ("kind" in member) return member;
-  if (member.weight === weight) return state;
-  const [fault] = checkParameters({ ...member, weight });
-  if (fault !== undefined) return failed("INVALID_ARGUMENT", `node ${node} would have ${fault}`);
-  return replanned(state, changed(state, node, { weight }));
+  return applied(state, [{ kind: "weight", node, weight }]);
 }
 
 /**
@@ -75,72 +98,78 @@ export function setWeight(state: RingState, node: NodeId, weight: number): RingS
  * fences off whatever the lost nodes still agree on among themselves.
  */
 export function forced(state: RingState, lost: readonly NodeId[]): RingState | Failed {
-  for (const node of lost) {
-    const member = presentMember(state, node);
-    if ("kind" in member) return member;
+  const next = applied(
+    state,
+    [...new Set(lost)].map((node) => ({ kind: "remove", node })),
+  );
+  if ("kind" in next) return next;
+  const epoch = state.epoch + 1 + generationEpochs;
+  return { ...next, epoch, generation: state.generation + 1 };
+}
+
+/**
+ * All of these changes at once, in one plan: what several of them would move twice moves once.
+ * Taking a node that waits to be let in away again is a change, too.
+ */
+export function applied(state: RingState, changes: readonly StagedChange[]): RingState | Failed {
+  let next = state;
+  let isPlanned = false;
+  for (const change of changes) {
+    const outcome = changedBy(next, change);
+    if ("kind" in outcome) return outcome;
+    if (outcome === next) continue;
+    isPlanned ||= isForPlanner(next, change);
+    next = outcome;
   }
-  if (!isAnyoneElse(state, lost)) return nobodyLeft(lost);
-  return { ...without(state, lost), generation: state.generation + 1 };
+  if (next === state) return state;
+  if (!next.members.some((member) => member.state === "member")) {
+    const gone = changes.map(({ node }) => node).join(", ");
+    return failed("INVALID_ARGUMENT", `without ${gone} nobody would be left to own the data`);
+  }
+  return isPlanned ? reassigned(next, next.members) : settled({ ...next, epoch: state.epoch + 1 });
 }
 
-/** Where only the order of owners differs nothing has to move, and it is changed at once. */
-function replanned(state: RingState, members: readonly Member[]): RingState {
-  const goal = plan(members, state.n, state.owners, state.moves);
-  return headedFor(goal, { ...state, members, epoch: state.epoch + 1 });
+/** A newcomer in the place of a member inherits what that one had; nothing else moves. */
+function isForPlanner({ members }: RingState, change: StagedChange): boolean {
+  const stateOf = (node: NodeId) => members.find(({ id }) => id === node)?.state;
+  if (change.kind !== "join") return stateOf(change.node) !== "joining";
+  return change.replaces === undefined || stateOf(change.replaces) !== "member";
 }
 
-function headedFor(goal: readonly (readonly NodeId[])[], state: RingState): RingState {
-  const goalOf = (partition: number): readonly NodeId[] => goal[partition] ?? [];
-  const owners = state.owners.map((row, partition) =>
-    isSameSet(row, goalOf(partition)) ? goalOf(partition) : row,
-  );
-  const moves = owners.flatMap((row, partition) =>
-    isSameSet(row, goalOf(partition)) ? [] : [{ partition, to: goalOf(partition) }],
-  );
-  return withoutLeft({ ...state, owners, moves });
+/** Members as the change makes them; owners differ only where one takes another's place. */
+function changedBy(state: RingState, change: StagedChange): RingState | Failed {
+  const { node, kind } = change;
+  const waiting = state.members.find((one) => one.id === node && one.state === "joining");
+  if (kind === "join") {
+    if (waiting === undefined) return failed("NODE_UNKNOWN", `node ${node} does not wait to join`);
+    const next = withMember(state, { ...waiting, state: "member" });
+    const { replaces } = change;
+    const replaced = replaces === undefined ? undefined : owningMember(state, replaces);
+    if (replaced === undefined) return next;
+    if ("kind" in replaced) return replaced;
+    return withMember(substituted(next, replaced.id, node), asLeft(replaced));
+  }
+  if (waiting !== undefined && kind !== "weight") return withMember(state, asLeft(waiting));
+  const member = owningMember(state, node);
+  if ("kind" in member) return member;
+  if (kind === "remove") return withMember(state, asLeft(member));
+  if (kind === "leave") {
+    return member.state === "leaving" ? state : withMember(state, { ...member, state: "leaving" });
+  }
+  if (member.weight === change.weight) return state;
+  const [fault] = checkParameters({ ...member, weight: change.weight });
+  if (fault !== undefined) return failed("INVALID_ARGUMENT", `node ${node} would have ${fault}`);
+  return withMember(state, { ...member, weight: change.weight });
 }
 
-function without(state: RingState, lost: readonly NodeId[]): RingState {
-  const members = state.members.map((member) =>
-    lost.includes(member.id) ? { ...member, state: "left" as const } : member,
-  );
-  const survivors = state.owners.map((row) => row.filter((node) => !lost.includes(node)));
-  const goal = plan(members, state.n, survivors, state.moves);
-  const owners = survivors.map((row, partition) => {
-    if (row.length === state.owners[partition]?.length) return row;
-    // A survivor that the plan would move elsewhere stays until the newcomers are filled.
-    const newcomers = goal[partition]?.filter((node) => !row.includes(node)) ?? [];
-    return [...row, ...newcomers].slice(0, Math.max(row.length, goal[partition]?.length ?? 0));
-  });
-  return headedFor(goal, { ...state, members, owners, epoch: state.epoch + 1 });
+function withMember(state: RingState, member: Member): RingState {
+  return { ...state, members: state.members.map((one) => (one.id === member.id ? member : one)) };
 }
 
-function withoutLeft(state: RingState): RingState {
-  const busy = new Set([...state.owners.flat(), ...state.moves.flatMap(({ to }) => to)]);
-  const members = state.members.map((member) =>
-    member.state === "leaving" && !busy.has(member.id)
-      ? { ...member, state: "left" as const }
-      : member,
-  );
-  return { ...state, members };
-}
-
-function changed(state: RingState, node: NodeId, change: Partial<Member>): readonly Member[] {
-  return state.members.map((member) => (member.id === node ? { ...member, ...change } : member));
-}
-
-function presentMember(state: RingState, node: NodeId): Member | Failed {
-  const member = state.members.find(({ id }) => id === node);
-  if (member !== undefined && member.state !== "left") return member;
-  return failed("NODE_UNKNOWN", `node ${node} is no member of the cluster`);
-}
-
-/** Somebody must be there to own the data. */
-function isAnyoneElse(state: RingState, gone: readonly NodeId[]): boolean {
-  return state.members.some(({ id, state: role }) => role === "member" && !gone.includes(id));
-}
-
-function nobodyLeft(gone: readonly NodeId[]): Failed {
-  const message = `without ${gone.join(", ")} nobody would be left to own the data`;
-  return failed("INVALID_ARGUMENT", message);
+/** A member that can own something: neither gone nor still waiting. */
+export function owningMember({ members }: RingState, node: NodeId): Member | Failed {
+  const member = members.find(({ id }) => id === node);
+  if (member?.state === "member" || member?.state === "leaving") return member;
+  const why = member?.state === "joining" ? "waits to be let in" : "is no member of the cluster";
+  return failed("NODE_UNKNOWN", `node ${node} ${why}`);
 }
