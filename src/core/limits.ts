@@ -28,6 +28,11 @@ export const membersMax = 1000;
 export const bucketsMax = 1000;
 /** Changes of membership that wait to be committed together. */
 export const stagedMax = 100;
+/**
+ * Epochs of a forced generation are numbered from so much higher on that those it fences off never
+ * get there: a higher number always says more.
+ */
+export const generationEpochs = 1_000_000;
 export const deadlineMsDefault = 5_000;
 export const deadlineMsMin = 10;
 export const deadlineMsMax = 60_000;

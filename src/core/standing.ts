@@ -13,6 +13,7 @@
  */
 import type { Out } from "./event.ts";
 import type { Millis, NodeId, Partition } from "./ids.ts";
+import { generationEpochs } from "./limits.ts";
 import type { Standing as Level } from "./message.ts";
 import type { RingState } from "./ring/ring-state.ts";
 import type { LivenessView, RingView, StandingView } from "./views.ts";
@@ -178,7 +179,8 @@ export class Standing implements StandingView {
     const before = this.#state;
     this.#state = ring.state;
     this.#isDirty = true;
-    const leap = ring.state.epoch - epoch;
+    // A generation that was forced from the epoch before follows it as any other does.
+    const leap = (ring.state.epoch - epoch) % generationEpochs;
     const held = new Set(ring.held());
     for (let partition = 0; partition < ring.partitions; partition++) {
       // An epoch not seen may have taken the partition away, and a later one have given it back.

@@ -6,17 +6,11 @@
  */
 import { failed } from "../failure.ts";
 import type { NodeId } from "../ids.ts";
-import { membersMax } from "../limits.ts";
+import { generationEpochs, membersMax } from "../limits.ts";
 import type { Candidate, Failed } from "../message.ts";
 import { checkParameters, isSameSet, lastNumber } from "../ring/check-ring.ts";
 import type { Member, Move, RingState, StagedChange } from "../ring/ring-state.ts";
 import { asLeft, reassigned, settled, substituted } from "./reassign.ts";
-
-/**
- * Epochs of a forced generation are numbered from so much higher on that those it fences off never
- * get there: a higher number always says more.
- */
-export const generationEpochs = 1_000_000;
 
 /**
  * Lets a node in under a number that nobody had before. It owns nothing until it is filled; or,
