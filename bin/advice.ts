@@ -5,7 +5,7 @@
 export const advice: Readonly<Record<string, string>> = {
   ABORTED: "a write may have taken effect: read the key before you write again",
   ADDRESS_UNAVAILABLE: "another program may listen there; --listen names another port",
-  AUTH_FAILED: "an administrator makes a token with kvctl token create, a certificate with kvctl cert",
+  AUTH_FAILED: "kvctl token create makes tokens, kvctl cert certificates; both can expire",
   AUTH_REQUIRED: "--token-file names a token, --tls-cert and --tls-key a certificate",
   BAD_LINE: "--on-error skip goes on without such lines",
   CLOCK_SKEW: "set the clocks of all nodes by NTP",
@@ -48,6 +48,8 @@ export const advice: Readonly<Record<string, string>> = {
   RESOURCE_EXHAUSTED: "raise the limit as the message says, then start again",
   SEED_UNREACHABLE: "start one of those nodes, or check --join",
   SESSION_NOT_SATISFIED: "try again once more nodes are back",
+  TLS_FAILED:
+    "--tls-ca names the authority of the nodes; --tls-cert and --tls-key your certificate",
   TOO_MANY_SIBLINGS: "kvctl get KEY --siblings shows them; write over them without --blind",
   TTL_INVALID: "give a number above 0 and a unit, at most ten years: 500ms, 1h, 7d",
   WRITE_TIMEOUT: "read the key before you write again",

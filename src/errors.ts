@@ -59,6 +59,7 @@ const strangers = {
   },
   FRAME_INVALID: { exit: 1, applied: "no", meaning: "bytes that are no frame of the protocol" },
   ORIGIN_REFUSED: { exit: 8, applied: "no", meaning: "web pages may not connect" },
+  TLS_FAILED: { exit: 8, applied: "no", meaning: "one side does not believe the other in TLS" },
   AUTH_REQUIRED: { exit: 8, applied: "no", meaning: "a node that wants a token or a certificate" },
   AUTH_FAILED: { exit: 8, applied: "no", meaning: "a token or certificate that does not hold" },
   FORBIDDEN: { exit: 8, applied: "no", meaning: "more than the role or its prefixes allow" },

@@ -104,7 +104,7 @@ describe("imports", () => {
   test("a client loads neither the engine nor a server's parts", () => {
     const loaded = loadedWith("src/client/client.ts");
     const heavy = /^(native-free-engine\/(?!base\/)|src\/(store|core\/(quorum|sync|members))\/)/;
-    const servers = /^src\/runtime\/(?!(sockets|refusal|keep-alive)\.ts)/;
+    const servers = /^src\/runtime\/(?!(sockets|refusal|tls-failure|keep-alive)\.ts)/;
     expect(loaded.filter((path) => heavy.test(path) || servers.test(path))).toEqual([
       // A small file that base/ stands on.
       "native-free-engine/errors.ts",

@@ -9,6 +9,7 @@ import type { Duplex } from "node:stream";
 import type * as Ws from "ws";
 import { contextBytesMax, frameBytesAim, frameBytesMax, valueBytesMax } from "../core/limits.ts";
 import { readRefusal } from "./refusal.ts";
+import { type DialFailure, dialFailureOf } from "./tls-failure.ts";
 
 // Required, since to import CommonJS Node first searches all of its text for what it exports: that
 // took 38 ms of processor time, and every kvctl would begin with it.
@@ -35,7 +36,10 @@ export interface Socket {
 /** What the owner of a connection is told. Frames are views that die with the call. */
 export interface SocketEvents {
   onMessage(bytes: Uint8Array): void;
-  /** Exactly once, also when it never opened. `code` is the other side's, if it gave one. */
+  /**
+   * Exactly once, also when it never opened. `code` is the other side's, if it gave one, or
+   * TLS_FAILED where one side did not believe the other.
+   */
   onClose(why: string, code: string | undefined): void;
 }
 
@@ -88,8 +92,10 @@ export function dial(options: DialOptions): Socket {
     // Masks keep scripts in browsers from steering proxies; between nodes there is neither.
     ...(protocol === "peer" ? { generateMask: (mask: Buffer) => void mask.fill(0) } : {}),
   });
-  const connection = new Connection(socket, options, address);
   let answered: IncomingMessage | undefined;
+  const explain = (error: Error): DialFailure =>
+    answered === undefined ? dialFailureOf(error, { isTls: tls !== undefined }) : plainly(error);
+  const connection = new Connection(socket, options, { remote: address, explain });
   socket.on("upgrade", (response) => {
     answered = response;
   });
@@ -156,7 +162,7 @@ export class Upgrades {
             events?.onClose(why, code);
           },
         },
-        remote,
+        { remote, explain: plainly },
       );
       this.#open.add(connection);
       events = attach(connection);
@@ -168,16 +174,26 @@ export class Upgrades {
   }
 }
 
+/** How a connection speaks of its end. */
+interface Telling {
+  readonly remote: string;
+  explain(error: Error): DialFailure;
+}
+
+function plainly(error: Error): DialFailure {
+  return { message: error.message, code: undefined };
+}
+
 class Connection implements Socket {
   readonly #socket: Ws.WebSocket;
   readonly #events: SocketEvents;
   #isEnded = false;
   #wasHeard = true;
 
-  constructor(socket: Ws.WebSocket, events: SocketEvents, remote: string) {
+  constructor(socket: Ws.WebSocket, events: SocketEvents, { remote, explain }: Telling) {
     this.#socket = socket;
     this.#events = events;
-    let failure: string | undefined;
+    let failure: DialFailure | undefined;
     socket.on("message", (bytes: Buffer, isBinary: boolean) => {
       this.#wasHeard = true;
       if (this.#isEnded) return;
@@ -189,13 +205,13 @@ class Connection implements Socket {
       this.#wasHeard = true;
     });
     socket.on("error", (error) => {
-      failure ??= error.message;
+      failure ??= explain(error);
     });
     socket.on("close", (code, reason) => {
       const said = reason.length === 0 ? "" : ` (${reason.toString()})`;
-      const why = failure ?? `closed with ${code}${said}`;
+      const why = failure?.message ?? `closed with ${code}${said}`;
       // The system's own messages often name the address already.
-      this.end(why.includes(remote) ? why : `${remote}: ${why}`, undefined);
+      this.end(why.includes(remote) ? why : `${remote}: ${why}`, failure?.code);
     });
   }
 
