@@ -2,6 +2,8 @@
  * The commands of kvctl as data: names, arguments, options, examples, and where the work is done.
  * Nothing is loaded until a command runs, so that help and errors come at once.
  */
+
+import { bucketCommands } from "./specs/buckets.ts";
 import { closedCommands } from "./specs/closed.ts";
 import { clusterCommands } from "./specs/cluster.ts";
 import { engineCommands } from "./specs/engine.ts";
@@ -13,6 +15,7 @@ export const commands: readonly CommandSpec[] = [
   ...entryCommands,
   ...engineCommands,
   ...clusterCommands,
+  ...bucketCommands,
   ...closedCommands,
   ...otherCommands,
 ];

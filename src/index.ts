@@ -28,6 +28,7 @@ export type {
 } from "../native-free-engine/index.ts";
 export type {
   Bucket,
+  BucketProperties,
   BytesInput,
   CallOptions,
   Client,
@@ -49,7 +50,7 @@ export { type ResolverName, resolvers } from "./client/resolve/resolver.ts";
 export type { Resolver, WrittenValue } from "./client/resolve/sibling.ts";
 export type { DescribedVersions } from "./core/admin/describe.ts";
 export type { NodeStatus, Status } from "./core/admin/status.ts";
-export type { Member, RingState } from "./core/ring/ring-state.ts";
+export type { BucketRecord, Member, RingState } from "./core/ring/ring-state.ts";
 export {
   type Applied,
   type ClusterCode,

@@ -9,7 +9,7 @@ import type { Invocation } from "../invocation.ts";
 import type { Output } from "../output.ts";
 import { parseDuration, plural } from "../units.ts";
 import { bucketOf, contextOf, quorumOf, withClient } from "./connection.ts";
-import { resolved, resolverNamed } from "./resolve.ts";
+import { resolvedValues, resolverNamed } from "./resolve.ts";
 import { siblingTable } from "./siblings.ts";
 
 export async function get(invocation: Invocation): Promise<number> {
@@ -20,18 +20,20 @@ export async function get(invocation: Invocation): Promise<number> {
   const found = await withClient(invocation, (client) =>
     bucketOf(client, invocation).get(key, { r, strict }),
   );
-  const shown = resolver === undefined ? found : await resolved(found, resolver);
-  if (resolver !== undefined && shown.values.length > 1) {
-    const what = `${plural(shown.values.length, "sibling")} of ${show(key)}`;
+  const values = await resolvedValues(found, resolver);
+  if (resolver !== undefined && values.length > 1) {
+    const what = `${plural(values.length, "sibling")} of ${show(key)}`;
     throw new CommandError("NOT_RESOLVED", `${what} are not all values for ${resolver}`);
   }
-  return print(invocation, key, shown);
+  // Who asks for the siblings wants to see those of a bucket with a resolver too.
+  const isWhole = options["siblings"] === true && resolver === undefined;
+  return print(invocation, key, { found, values: isWhole ? found.values : values });
 }
 
 export async function put(invocation: Invocation): Promise<number> {
   const { options, output } = invocation;
   const key = keyOf(invocation);
-  const ttlMs = typeof options["ttl"] === "string" ? parseDuration(options["ttl"]) : undefined;
+  const ttlMs = ttlOf(options["ttl"]);
   const value = await readValue(invocation, valueBytesMax);
   const { r, w, strict } = quorumOf(invocation);
   const given = contextOf(invocation);
@@ -60,10 +62,20 @@ export async function del(invocation: Invocation): Promise<number> {
   return exits.ok;
 }
 
-async function print(invocation: Invocation, key: Uint8Array, found: Found): Promise<number> {
+/** `never` is for a bucket whose values expire. */
+function ttlOf(text: unknown): number | undefined {
+  if (typeof text !== "string") return undefined;
+  return text === "never" ? Number.POSITIVE_INFINITY : parseDuration(text);
+}
+
+/** `values` is what became of those that were found. */
+async function print(
+  invocation: Invocation,
+  key: Uint8Array,
+  { found, values }: { readonly found: Found; readonly values: readonly Uint8Array[] },
+): Promise<number> {
   const { output, options } = invocation;
   const encoding = encodingOf(options);
-  const { values } = found;
   const all = options["siblings"] === true;
   if (found.degraded === true) {
     output.note(
@@ -73,7 +85,14 @@ async function print(invocation: Invocation, key: Uint8Array, found: Found): Pro
   const [only] = values;
   if (only === undefined) throw new CommandError("NOT_FOUND", `not found: ${show(key)}`);
   if (output.json) {
-    await output.result(jsonOf(key, found, encoding), "");
+    await output.result(
+      jsonOf(entryObject(key, values.length > 1 ? undefined : only, encoding), {
+        found,
+        encoding,
+        key,
+      }),
+      "",
+    );
     return values.length > 1 && !all ? exits.conflict : exits.ok;
   }
   if (values.length > 1 && (all || output.isTerminal)) {
@@ -95,9 +114,16 @@ function conflict(key: Uint8Array, siblings: number): CommandError {
   });
 }
 
-function jsonOf(key: Uint8Array, found: Found, encoding: Encoding): unknown {
+/** The entry, and all values that it was found or made of. */
+function jsonOf(
+  entry: unknown,
+  {
+    key,
+    found,
+    encoding,
+  }: { readonly key: Uint8Array; readonly found: Found; readonly encoding: Encoding },
+): unknown {
   const { values, written, context, degraded } = found;
-  const entry = entryObject(key, values.length === 1 ? values[0] : undefined, encoding);
   const siblings = values.map((value, i) => {
     const { key: _, keyBase64: __, ...only } = entryObject(key, value, encoding) as Plain;
     return { ...only, ...written[i] };

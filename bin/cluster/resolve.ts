@@ -1,6 +1,6 @@
-/** --resolve: one value made of several, by the resolver of that name. */
+/** One value made of several: by the resolver that --resolve names, else by that of the bucket. */
 import type { Found } from "../../src/client/api.ts";
-import { withValues } from "../../src/client/found.ts";
+import { mergedValues, writtenValues } from "../../src/client/found.ts";
 import type { ResolverName } from "../../src/client/resolve/resolver.ts";
 import { usage } from "../exit.ts";
 
@@ -14,14 +14,13 @@ export function resolverNamed(text: unknown): ResolverName | undefined {
   return name;
 }
 
-/** All values, as they were, where one of them is not of the resolver's form. */
-export async function resolved(found: Found, name: ResolverName): Promise<Found> {
-  if (found.values.length < 2) return found;
+/** All values, where one of them is not of the resolver's form. */
+export async function resolvedValues(
+  found: Found,
+  name: ResolverName | undefined,
+): Promise<readonly Uint8Array[]> {
+  if (name === undefined || found.values.length < 2) return mergedValues(found);
   const { resolvers } = await import("../../src/client/resolve/resolver.ts");
-  const siblings = found.values.map((value, i) => {
-    const { time, actor } = found.written[i] ?? { time: 0, actor: "" };
-    return { value, time, actor };
-  });
-  const value = resolvers[name](siblings);
-  return value === undefined ? found : withValues(found, [value]);
+  const given = resolvers[name](writtenValues(found));
+  return given === undefined ? found.values : [given];
 }

@@ -2,7 +2,8 @@
  * scan and export of a cluster: every key once, partition after partition in the order of the ring,
  * which says nothing about the order of keys. Not a snapshot: what is written meanwhile may show.
  */
-import type { Client, Found } from "../../src/client/api.ts";
+import type { Client } from "../../src/client/api.ts";
+import { mergedValues } from "../../src/client/found.ts";
 import { formatOf, limitOf } from "../arguments.ts";
 import { decodeArgument, encode, encodingOf, show } from "../bytes.ts";
 import { formatEntry } from "../entry-lines.ts";
@@ -22,7 +23,7 @@ export async function scan(invocation: Invocation): Promise<number> {
   let total = 0;
   const inWords = (bytes: Uint8Array): string =>
     encoding === "text" ? show(bytes) : encode(bytes, encoding);
-  await printAll(invocation, (key, { values }) => {
+  await printAll(invocation, (key, values) => {
     total += 1;
     if (options["count"] === true) return "";
     if (output.json) return entryLine(key, keysOnly ? undefined : values, encoding);
@@ -39,7 +40,7 @@ export async function exportEntries(invocation: Invocation): Promise<number> {
   const started = performance.now();
   const progress = createProgress(output);
   let done = 0;
-  await printAll(invocation, (key, { values }) => {
+  await printAll(invocation, (key, values) => {
     done += 1;
     progress.update(() => {
       const pace = rate(done, performance.now() - started);
@@ -59,7 +60,7 @@ export async function exportEntries(invocation: Invocation): Promise<number> {
 
 async function printAll(
   invocation: Invocation,
-  format: (key: Uint8Array, found: Found) => string,
+  format: (key: Uint8Array, values: readonly Uint8Array[]) => string,
 ): Promise<void> {
   const { options, output } = invocation;
   const encoding = encodingOf(options);
@@ -74,8 +75,8 @@ async function printAll(
       limit,
       timeoutMs: timeoutOf(invocation),
     });
-    for await (const [key, values] of found) {
-      text += format(key, values);
+    for await (const [key, entry] of found) {
+      text += format(key, mergedValues(entry));
       if (output.isClosed) break;
       if (text.length < chunkCharacters) continue;
       await output.write(text);

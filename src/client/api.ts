@@ -4,6 +4,7 @@
  * Everything that goes wrong rejects with a `ClusterError` (src/errors.ts), whose `applied` says
  * whether a write may have taken effect.
  */
+import type { BucketRecord } from "../core/ring/ring-state.ts";
 import type { Context } from "./context.ts";
 
 /** Bytes going in: copied before the call returns, so the caller may reuse them. */
@@ -34,12 +35,12 @@ export interface CallOptions {
 }
 
 export interface GetOptions extends CallOptions {
-  /** How many replicas must answer: 1 to n. Default: the cluster's. */
+  /** How many replicas must answer: 1 to n. Default: the bucket's, else the cluster's. */
   readonly r?: number | undefined;
   /**
-   * Makes one value of siblings: with it `found.value` is the merged one, where it would throw
-   * CONFLICT. Called only when there are several, with all of them; `found.values` still has them.
-   * Nothing is written back: `update` does that.
+   * Makes one value of siblings, in place of the bucket's resolver: with it `found.value` is the
+   * merged one, where it would throw CONFLICT. Called only when there are several, with all of them;
+   * `found.values` still has them. Nothing is written back: `update` does that.
    */
   readonly resolve?: ((values: Uint8Array[]) => BytesInput) | undefined;
 }
@@ -50,9 +51,12 @@ export interface PutOptions extends CallOptions {
    * blind: it supersedes nothing and stays beside whatever is there, as a sibling.
    */
   readonly context?: Context | undefined;
-  /** How many replicas must have it: 1 to n. Default: the cluster's. */
+  /** How many replicas must have it: 1 to n. Default: the bucket's, else the cluster's. */
   readonly w?: number | undefined;
-  /** The value disappears so many milliseconds from now. Above 0, at most ten years. */
+  /**
+   * The value disappears so many milliseconds from now: above 0, at most ten years, or Infinity for
+   * never. Default: as its bucket says, and never where that says nothing.
+   */
   readonly ttlMs?: number | undefined;
 }
 
@@ -70,7 +74,7 @@ export interface Found {
   readonly context: Context;
   /**
    * The only value; undefined when there is none; throws CONFLICT when there are several, unless
-   * the read was given a way to resolve them.
+   * the read or the bucket has a way to resolve them.
    */
   readonly value: Uint8Array | undefined;
   /** True when too few informed replicas answered, so that "absent" may be wrong. */
@@ -105,7 +109,8 @@ export interface Bucket {
   /**
    * Reads, merges and writes, again until no sibling is left: the loop of every careful client.
    * Where others write at the same time, `merge` is called again, and then what it made before is
-   * among the values. CONFLICT when others keep on writing.
+   * among the values. In a bucket with a resolver it gets one value, where that makes one of all.
+   * CONFLICT when others keep on writing.
    */
   update(
     key: BytesInput,
@@ -121,9 +126,30 @@ export interface Bucket {
   scan(options?: ScanOptions): AsyncIterable<[key: Uint8Array, found: Found]>;
 }
 
+/** How a named key space behaves where a call does not say. */
+export interface BucketProperties {
+  /** Quorums, from 1 to n; 0: those of the cluster. */
+  readonly r?: number | undefined;
+  readonly w?: number | undefined;
+  /** What makes one value of siblings. `siblings` makes none: the caller has to. */
+  readonly resolver?: BucketRecord["resolver"] | undefined;
+  /** How long values live; 0: for ever. What was written before keeps the time it has. */
+  readonly ttlMs?: number | undefined;
+}
+
 export interface Client extends Bucket, AsyncDisposable {
-  /** The same verbs on a named key space. */
+  /** The same verbs on a named key space, which need not have been created. */
   bucket(name: string): Bucket;
+  /**
+   * Gives a named key space properties; BUCKET_EXISTS when it has others. Nodes follow within
+   * moments of each other: until then some coordinate by what they knew. There is no way to take a
+   * bucket's record back.
+   */
+  createBucket(name: string, properties?: BucketProperties, options?: CallOptions): Promise<void>;
+  /** Changes the properties that are named; BUCKET_UNKNOWN when it was not created. */
+  setBucket(name: string, properties: BucketProperties, options?: CallOptions): Promise<void>;
+  /** Every bucket that was created, by name. */
+  buckets(options?: CallOptions): Promise<readonly BucketRecord[]>;
   /**
    * The same verbs, where each read shows at least what this session has read and written of the
    * key before, or fails with SESSION_NOT_SATISFIED. A token continues a session elsewhere. It

@@ -14,7 +14,7 @@ import type {
 } from "./api.ts";
 import type { Calls } from "./calls.ts";
 import { deadlineAfter } from "./deadline.ts";
-import { foundFrom, resolvedBy, storedFrom } from "./found.ts";
+import { foundFrom, resolvedAs, resolvedBy, storedFrom } from "./found.ts";
 import {
   contextFrom,
   keyFrom,
@@ -25,6 +25,7 @@ import {
   valueFrom,
 } from "./input.ts";
 import { inLanes } from "./lanes.ts";
+import { resolverOf } from "./resolve/resolver.ts";
 import { type ScanParts, scanAll } from "./scan.ts";
 import { readOptions, update } from "./update.ts";
 
@@ -94,7 +95,9 @@ export class ClusterBucket implements Bucket {
       timeoutMs: this.#timeoutOf(options),
       signal: signalFrom(options.signal),
     });
-    return resolvedBy(foundFrom(answer), options.resolve);
+    const found = foundFrom(answer);
+    if (options.resolve !== undefined) return resolvedBy(found, options.resolve);
+    return resolvedAs(found, resolverOf(this.#parts.ring(), this.#name));
   }
 
   async #write(key: Key, value: Uint8Array | undefined, options: PutOptions): Promise<Stored> {

@@ -5,9 +5,11 @@
 
 import type { Operation } from "../core/clock/operations.ts";
 import { deadlineMsDefault, valueBytesMax } from "../core/limits.ts";
+import type { BucketRecord } from "../core/ring/ring-state.ts";
 import { ClusterError } from "../errors.ts";
 import type {
   Bucket,
+  BucketProperties,
   BytesInput,
   CallOptions,
   Client,
@@ -24,7 +26,7 @@ import { type BucketParts, ClusterBucket } from "./bucket.ts";
 import { Calls } from "./calls.ts";
 import { parseEndpoints } from "./endpoints.ts";
 import { unexpected } from "./found.ts";
-import { checkBucket, settingsFrom, signalFrom, timeoutFrom } from "./input.ts";
+import { checkBucket, propertiesFrom, settingsFrom, signalFrom, timeoutFrom } from "./input.ts";
 import { Pool } from "./pool.ts";
 import { ClusterSession } from "./session.ts";
 
@@ -126,6 +128,29 @@ class ClusterClient implements Client {
   bucket(name: string): Bucket {
     checkBucket(name);
     return new ClusterBucket(name, this.#parts);
+  }
+
+  async createBucket(
+    name: string,
+    properties: BucketProperties = {},
+    options?: CallOptions,
+  ): Promise<void> {
+    checkBucket(name);
+    await this.admin("bucket-create", { ...propertiesFrom(properties), name }, options);
+  }
+
+  async setBucket(
+    name: string,
+    properties: BucketProperties,
+    options?: CallOptions,
+  ): Promise<void> {
+    checkBucket(name);
+    await this.admin("bucket-set", { ...propertiesFrom(properties), name }, options);
+  }
+
+  async buckets(options?: CallOptions): Promise<readonly BucketRecord[]> {
+    const answer = await this.admin("bucket-list", {}, options);
+    return (answer as { readonly buckets: readonly BucketRecord[] }).buckets;
   }
 
   session(token?: string): Session {

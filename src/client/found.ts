@@ -6,6 +6,7 @@ import type { BytesInput, Found, Stored } from "./api.ts";
 import type { Answer } from "./connection.ts";
 import { Context } from "./context.ts";
 import { bytesOf } from "./input.ts";
+import type { Resolver, WrittenValue } from "./resolve/sibling.ts";
 
 const noBytes = new Uint8Array(0);
 
@@ -35,17 +36,31 @@ export function resolvedBy(
   return new FoundValues({ values, written, degraded: degraded === true, trace, merged }, context);
 }
 
+/** The same where a bucket's resolver makes one of them; as they are where it makes none. */
+export function resolvedAs(found: Found, resolver: Resolver | undefined): Found {
+  if (resolver === undefined || found.values.length < 2) return found;
+  const merged = resolver(writtenValues(found));
+  return merged === undefined ? found : resolvedBy(found, () => merged);
+}
+
+/** What resolvers work on. */
+export function writtenValues({ values, written }: Found): readonly WrittenValue[] {
+  return values.map((value, i) => {
+    const { time, actor } = written[i] ?? { time: 0, actor: "" };
+    return { value, time, actor };
+  });
+}
+
+/** What there is to work on: the merged value in place of those that it was made of. */
+export function mergedValues(found: Found): readonly Uint8Array[] {
+  const merged = found instanceof FoundValues ? found.merged : undefined;
+  return merged === undefined ? found.values : [merged];
+}
+
 export function storedFrom({ result, token }: Answer): Stored {
   if (result.kind !== "stored") throw unexpected(result);
   const context = new Context(token ?? noBytes, result.fastest);
   return { context, acks: result.acks, ...(result.trace ? { trace: result.trace } : {}) };
-}
-
-/** The same find with the given values in place of its own: after a resolver. */
-export function withValues(found: Found, values: readonly Uint8Array[]): Found {
-  const { context, degraded, trace } = found;
-  const written = values.length === found.values.length ? found.written : [];
-  return new FoundValues({ values, written, degraded: degraded === true, trace }, context);
 }
 
 export function unexpected(result: Result): ClusterError {
@@ -76,6 +91,10 @@ class FoundValues implements Found {
     this.trace = parts.trace;
     this.context = context;
     this.#merged = parts.merged;
+  }
+
+  get merged(): Uint8Array | undefined {
+    return this.#merged;
   }
 
   get value(): Uint8Array | undefined {

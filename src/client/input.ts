@@ -13,8 +13,9 @@ import {
   ttlMsMax,
   valueBytesMax,
 } from "../core/limits.ts";
+import { faultOfBucketName } from "../core/members/buckets.ts";
 import { ClusterError } from "../errors.ts";
-import type { BytesInput, ConnectOptions } from "./api.ts";
+import type { BucketProperties, BytesInput, ConnectOptions } from "./api.ts";
 import { Context } from "./context.ts";
 
 const encoder = new TextEncoder();
@@ -107,13 +108,19 @@ export function settingsFrom({ routing, requestsMax: most, token, hedge }: Conne
 
 export function checkBucket(name: string): void {
   if (typeof name !== "string") throw new TypeError(`a bucket's name is a string`);
-  const bytes = encoder.encode(name).length;
-  if (bytes === 0 || bytes > bucketBytesMax || name.includes("\0") || loneSurrogateAt(name) >= 0) {
-    throw new ClusterError(
-      "INVALID_ARGUMENT",
-      `a bucket's name has 1 to ${bucketBytesMax} bytes without NUL: ${JSON.stringify(name)}`,
-    );
-  }
+  const fault = faultOfBucketName(name);
+  if (fault === undefined) return;
+  const shown = JSON.stringify(name.slice(0, bucketBytesMax));
+  throw new ClusterError("INVALID_ARGUMENT", `${fault}: ${shown}`);
+}
+
+/** Only what is known, so that a misspelt property is not silently dropped. */
+export function propertiesFrom(given: BucketProperties): BucketProperties {
+  const { r, w, resolver, ttlMs, ...unknown } = given;
+  const [other] = Object.keys(unknown);
+  if (other === undefined) return { r, w, resolver, ttlMs };
+  const message = `a bucket has r, w, resolver and ttlMs, but no ${JSON.stringify(other)}`;
+  throw new ClusterError("INVALID_ARGUMENT", message);
 }
 
 export function timeoutFrom(given: number | undefined, fallback = deadlineMsDefault): number {
@@ -132,9 +139,13 @@ export function quorumFrom(name: "r" | "w", given: number | undefined): number |
   throw new ClusterError("QUORUM_INVALID", message);
 }
 
-export function ttlFrom(given: number | undefined): number {
-  if (given === undefined) return 0;
+/** As a command says it: 0 is never. A caller's 0 is none: a time that has run out is no time. */
+export function ttlFrom(given: number | undefined): number | undefined {
+  if (given === undefined) return undefined;
+  if (given === Number.POSITIVE_INFINITY) return 0;
   if (Number.isFinite(given) && given > 0 && given <= ttlMsMax) return Math.ceil(given);
-  const message = `ttlMs is above 0 and at most ten years in milliseconds, not ${String(given)}`;
+  const message =
+    "ttlMs is above 0 and at most ten years in milliseconds, or Infinity for never, not " +
+    String(given);
   throw new ClusterError("TTL_INVALID", message);
 }

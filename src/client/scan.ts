@@ -4,8 +4,9 @@ import { partitionsDefault } from "../core/limits.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
 import type { Found, ScanOptions } from "./api.ts";
 import type { Calls } from "./calls.ts";
-import { foundIn, unexpected } from "./found.ts";
+import { foundIn, resolvedAs, unexpected } from "./found.ts";
 import { limitFrom, prefixFrom, signalFrom, timeoutFrom } from "./input.ts";
+import { resolverOf } from "./resolve/resolver.ts";
 
 const pageKeys = 500;
 
@@ -59,7 +60,7 @@ async function* pages(
       });
       if (result.kind !== "page") throw unexpected(result);
       for (const { key, versions } of result.entries) {
-        yield [key.bytes, foundIn(versions)];
+        yield [key.bytes, resolvedAs(foundIn(versions), resolverOf(ring(), bucket))];
         left -= 1;
         if (left === 0) return;
       }

@@ -2,6 +2,7 @@
 import { ClusterError } from "../errors.ts";
 import type { Bucket, BytesInput, Found, GetOptions, PutOptions, Stored } from "./api.ts";
 import { deadlineAfter } from "./deadline.ts";
+import { mergedValues } from "./found.ts";
 
 /** Rounds before it gives up against other writers. */
 const roundsMax = 16;
@@ -23,7 +24,7 @@ export async function update(
   try {
     let found = await read();
     for (let round = 0; round < roundsMax; round++) {
-      const object = merge([...found.values]);
+      const object = merge([...mergedValues(found)]);
       const { context } = found;
       stored = await verbs.put(key, object, { ...options, context, timeoutMs: left() });
       found = await read();

@@ -304,8 +304,8 @@ export type Command =
       readonly fastest?: NodeId;
       /** Absent: a delete. */
       readonly value: Uint8Array | undefined;
-      /** 0: never expires. */
-      readonly ttlMs: number;
+      /** 0: never expires. Absent: as its bucket says. */
+      readonly ttlMs: number | undefined;
       readonly operation: Operation;
       readonly w: number | undefined;
       readonly strict: boolean;

@@ -116,7 +116,7 @@ describe("numbers", () => {
     }
   });
 
-  test.each([0, -5, Number.POSITIVE_INFINITY, 4e14, "5"])("ttlMs is not %j", (given) => {
+  test.each([0, -5, Number.NEGATIVE_INFINITY, 4e14, "5"])("ttlMs is not %j", (given) => {
     expect(refused(() => input.ttlFrom(given as never))).toMatchObject({ code: "TTL_INVALID" });
   });
 
@@ -130,8 +130,10 @@ describe("numbers", () => {
       input.timeoutFrom(60_000),
       input.timeoutFrom(undefined),
     ]).toEqual([10, 60_000, 5000]);
-    expect([input.quorumFrom("r", 7), input.ttlFrom(0.5), input.ttlFrom(undefined)]).toEqual([
-      ...[7, 1, 0],
+    expect([input.quorumFrom("r", 7), input.ttlFrom(0.5)]).toEqual([7, 1]);
+    // Never, and what the bucket says.
+    expect([input.ttlFrom(Number.POSITIVE_INFINITY), input.ttlFrom(undefined)]).toEqual([
+      ...[0, undefined],
     ]);
     expect(input.limitFrom(undefined)).toBe(Number.POSITIVE_INFINITY);
   });

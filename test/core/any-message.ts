@@ -135,7 +135,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
     key: anyKey,
     context: fc.option(anyContext, { nil: undefined }),
     value: fc.option(value, { nil: undefined }),
-    ttlMs: whole,
+    ttlMs: fc.option(fc.nat(), { nil: undefined }),
     operation,
     w: quorum,
     ...about,

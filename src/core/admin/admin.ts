@@ -8,6 +8,7 @@ import type { Millis, NodeId } from "../ids.ts";
 import type { Candidate, Command, Failed, Result, SurveyMessage } from "../message.ts";
 import type { RingState } from "../ring/ring-state.ts";
 import type { LivenessView, RingView, StandingView } from "../views.ts";
+import { bucketCommands } from "./buckets.ts";
 import {
   answerQuestion,
   keyFromHex,
@@ -71,6 +72,7 @@ export class Admin {
       hints: (now, command, _given, answer) => this.#hints(now, command, answer),
       repair: (now, command, _given, answer) => this.#repair(now, command, answer),
       join: (now, command, given, answer) => this.#join(now, command, given, answer),
+      ...bucketCommands({ ...parts, ring: () => parts.ring() }),
     };
   }
 

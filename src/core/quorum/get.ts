@@ -8,6 +8,7 @@ import { isEmpty, noVersions, type Versions } from "../clock/versions.ts";
 import { failed } from "../failure.ts";
 import type { Millis, NodeId, RequestId } from "../ids.ts";
 import type { Command, Hash, ReplicaMessage, Result } from "../message.ts";
+import { defaultsOf } from "./defaults.ts";
 import type { Answer, Flight, FlightParts } from "./parts.ts";
 import { type Readers, readersOf } from "./placement.ts";
 import { Trace } from "./trace.ts";
@@ -65,7 +66,7 @@ export class Get implements Flight {
     const partition = ring.partitionOf(key);
     const owners = ring.owners(partition);
     this.#startedAt = now;
-    this.#need = Math.min(this.#command.r ?? this.#parts.r, owners.length);
+    this.#need = Math.min(this.#command.r ?? defaultsOf(this.#parts, key.bucket).r, owners.length);
     this.#readers = readersOf({ ring, partition, liveness, strict });
     if (trace) this.#trace = new Trace(now);
     const where = `partition ${partition}, owners ${owners.join(" ")}`;

@@ -11,6 +11,8 @@ import type { Millis, NodeId, RequestId } from "../ids.ts";
 import { siblingBytesMax, siblingsMax } from "../limits.ts";
 import type { Command, ReplicaMessage, Result } from "../message.ts";
 import { Copies } from "./copies.ts";
+import { FarCopies } from "./far.ts";
+import { type Defaults, defaultsOf } from "./defaults.ts";
 import type { Answer, Flight, FlightParts } from "./parts.ts";
 import { type Placement, placeCopies } from "./placement.ts";
 import { Trace } from "./trace.ts";
@@ -25,6 +27,7 @@ export class Put implements Flight {
   readonly #parts: FlightParts;
   readonly #command: PutCommand;
   readonly #answer: Answer;
+  readonly #defaults: Defaults;
   readonly #w: number;
   #startedAt: Millis = 0;
   #trace: Trace | undefined;
@@ -37,7 +40,8 @@ export class Put implements Flight {
     this.#parts = parts;
     this.#command = command;
     this.#answer = answer;
-    this.#w = command.w ?? parts.w;
+    this.#defaults = defaultsOf(parts, command.key.bucket);
+    this.#w = command.w ?? this.#defaults.w;
   }
 
   start(now: Millis): Millis {
@@ -88,7 +92,8 @@ export class Put implements Flight {
   }
 
   #write(now: Millis, targets: readonly NodeId[]): void {
-    const { key, context = emptyContext, operation, ttlMs, value } = this.#command;
+    const { key, context = emptyContext, operation, value } = this.#command;
+    const ttlMs = this.#command.ttlMs ?? this.#defaults.ttlMs;
     const expiresAt = ttlMs === 0 ? 0 : Math.ceil(now + ttlMs);
     const change = { operation, time: Math.floor(now), expiresAt, value };
     this.#parts.out.store(

@@ -5,6 +5,7 @@
 import { failed } from "../failure.ts";
 import type { Millis, NodeId, RequestId } from "../ids.ts";
 import type { Command, ReplicaMessage, Result } from "../message.ts";
+import { defaultsOf } from "./defaults.ts";
 import { pageOf } from "./page.ts";
 import type { Answer, Flight, FlightParts } from "./parts.ts";
 import { readersOf } from "./placement.ts";
@@ -45,11 +46,11 @@ export class Scan implements Flight {
 
   start(now: Millis): Millis {
     const { liveness } = this.#parts;
-    const { partition, deadlineMs } = this.#command;
+    const { bucket, partition, deadlineMs } = this.#command;
     const ring = this.#parts.ring();
     this.#startedAt = now;
     this.#owners = readersOf({ ring, partition, liveness, strict: true }).nodes;
-    this.#need = Math.min(this.#parts.r, ring.owners(partition).length);
+    this.#need = Math.min(defaultsOf(this.#parts, bucket).r, ring.near(partition).length);
     if (this.#owners.length < this.#need) this.#giveUp("QUORUM_UNAVAILABLE", "can be reached");
     while (!this.isOver && this.#next < this.#need) this.#askNext(now);
     return now + Math.min(lookMs, deadlineMs);

@@ -63,8 +63,8 @@ function refusedValue(value: Uint8Array | undefined): Failed | undefined {
   return failed("VALUE_TOO_LARGE", `value is ${value.length} bytes, limit ${valueBytesMax}`);
 }
 
-function refusedTtl(ttlMs: number): Failed | undefined {
-  if (ttlMs >= 0 && ttlMs <= ttlMsMax) return undefined;
+function refusedTtl(ttlMs: number | undefined): Failed | undefined {
+  if (ttlMs === undefined || (ttlMs >= 0 && ttlMs <= ttlMsMax)) return undefined;
   return failed("TTL_INVALID", `ttl must be 0..${ttlMsMax} ms (ten years), got ${ttlMs}`);
 }
 

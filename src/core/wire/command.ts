@@ -23,7 +23,7 @@ export function writeCommand(writer: Writer, command: Command): void {
     case "get":
       writer.u8((command.strict ? isStrict : 0) | (command.trace ? isTraced : 0));
       writeNamedKey(writer, command.key);
-      writeQuorum(writer, command.r);
+      writeOptional(writer, command.r);
       writer.millis(command.deadlineMs);
       break;
     case "put":
@@ -54,7 +54,7 @@ export function readCommand(reader: Reader): Command {
     case commands.get: {
       const flags = reader.below(4, "kind of get");
       const key = readNamedKey(reader);
-      const r = readQuorum(reader);
+      const r = readOptional(reader);
       const deadlineMs = reader.varint();
       const strict = (flags & isStrict) !== 0;
       return { kind: "get", key, r, strict, deadlineMs, trace: (flags & isTraced) !== 0 };
@@ -91,10 +91,10 @@ function writePut(writer: Writer, command: Of<"put">): void {
   writeNamedKey(writer, command.key);
   if (context !== undefined) writeContext(writer, context);
   if (value !== undefined) writer.block(value);
-  writer.varint(command.ttlMs);
+  writeOptional(writer, command.ttlMs);
   writer.varint(operation.at);
   writer.u32(operation.nonce);
-  writeQuorum(writer, command.w);
+  writeOptional(writer, command.w);
   writer.millis(command.deadlineMs);
 }
 
@@ -103,9 +103,9 @@ function readPut(reader: Reader): Command {
   const key = readNamedKey(reader);
   const context = (flags & hasContext) === 0 ? undefined : readContext(reader);
   const value = (flags & hasValue) === 0 ? undefined : reader.block();
-  const ttlMs = reader.varint();
+  const ttlMs = readOptional(reader);
   const operation = readOperation(reader, (flags & isRetried) !== 0);
-  const w = readQuorum(reader);
+  const w = readOptional(reader);
   const deadlineMs = reader.varint();
   const strict = (flags & isStrict) !== 0;
   const trace = (flags & isTraced) !== 0;
@@ -113,11 +113,11 @@ function readPut(reader: Reader): Command {
 }
 
 /** One more than the number, so that 0 says that there is none. */
-function writeQuorum(writer: Writer, quorum: number | undefined): void {
-  writer.varint(quorum === undefined ? 0 : quorum + 1);
+function writeOptional(writer: Writer, number: number | undefined): void {
+  writer.varint(number === undefined ? 0 : number + 1);
 }
 
-function readQuorum(reader: Reader): number | undefined {
+function readOptional(reader: Reader): number | undefined {
   const number = reader.varint();
   return number === 0 ? undefined : number - 1;
 }
