@@ -1,6 +1,8 @@
 /**
  * Virtual time: everything that happens, in the order of (time, number). Asynchronous code runs
- * between two happenings, until nothing is left to run; then time leaps to the next one.
+ * between two happenings, until nothing is left to run; then time leaps to the next one. Most
+ * happenings of a node at rest wake nobody, and to wait after those would be most of the cost: a
+ * quiet one says so, unless `stir` was called in it.
  */
 import type { Clock } from "../../native-free-engine/clock.ts";
 
@@ -8,17 +10,29 @@ interface Happening {
   readonly at: number;
   readonly number: number;
   readonly run: () => void;
+  readonly isQuiet: boolean;
 }
 
 export class Timeline {
   now = 0;
   happened = 0;
   #number = 0;
+  #isStirred = false;
   /** A binary heap. */
   readonly #heap: Happening[] = [];
 
   after(ms: number, run: () => void): void {
-    this.#push({ at: this.now + Math.max(0, ms), number: ++this.#number, run });
+    this.#add(ms, run, false);
+  }
+
+  /** As `after`, for what wakes no promise unless it calls `stir`. */
+  afterQuietly(ms: number, run: () => void): void {
+    this.#add(ms, run, true);
+  }
+
+  /** Asynchronous code has something to do before time goes on. */
+  stir(): void {
+    this.#isStirred = true;
   }
 
   /** Until that time, or until `isDone` says so after some happening. */
@@ -32,9 +46,15 @@ export class Timeline {
       this.now = Math.max(this.now, next.at);
       this.happened += 1;
       next.run();
+      if (next.isQuiet && !this.#isStirred) continue;
+      this.#isStirred = false;
       await settle();
     }
     this.now = Math.max(this.now, end);
+  }
+
+  #add(ms: number, run: () => void, isQuiet: boolean): void {
+    this.#push({ at: this.now + Math.max(0, ms), number: ++this.#number, run, isQuiet });
   }
 
   #push(happening: Happening): void {
@@ -69,17 +89,25 @@ export class Timeline {
 /** A node's view of virtual time: its engine sleeps on the timeline. */
 export class TimelineClock implements Clock {
   readonly #timeline: Timeline;
+  /** How far the wall clock of this node is ahead. */
+  readonly #aheadMs: number;
   /** Each look takes a little, so that paces and turns have something to measure. */
   #looks = 0;
   /** Once the process is gone, nothing that slept ever wakes. */
   isStopped = false;
 
-  constructor(timeline: Timeline) {
+  constructor(timeline: Timeline, aheadMs = 0) {
     this.#timeline = timeline;
+    this.#aheadMs = aheadMs;
   }
 
   now(): number {
-    return Math.floor(this.#timeline.now);
+    return Math.floor(this.time());
+  }
+
+  /** With fractions, as the node's own clock has them. */
+  time(): number {
+    return this.#timeline.now + this.#aheadMs;
   }
 
   elapsed(): number {

@@ -3,22 +3,20 @@
  * in memory and a network with weather. A seed decides everything, so a failure can be repeated.
  */
 import { loadHash } from "../../native-free-engine/base/hash.ts";
-import { inlineWorkers } from "../../native-free-engine/compaction/workers.ts";
 import { MemoryDisk } from "../../native-free-engine/disk/memory-disk.ts";
-import type { Engine } from "../../native-free-engine/index.ts";
-import { openOn } from "../../native-free-engine/open.ts";
+import { loadFilterPackage } from "../../native-free-engine/table/filter.ts";
 import type { Effect, Event, Notice } from "../../src/core/event.ts";
 import type { NodeId } from "../../src/core/ids.ts";
-import type { Command, Message, Result } from "../../src/core/message.ts";
-import { Node } from "../../src/core/node.ts";
+import type { Candidate, Command, Message, Result } from "../../src/core/message.ts";
 import { seededRandom } from "../../src/core/random.ts";
 import { plan } from "../../src/core/ring/planner.ts";
 import type { Member, RingState } from "../../src/core/ring/ring-state.ts";
 import { decodeFrame, FrameWriter } from "../../src/core/wire/codec.ts";
-import { decodeRing } from "../../src/core/wire/ring.ts";
-import { Store } from "../../src/store/store.ts";
+import type { Store } from "../../src/store/store.ts";
+import { type Happening, type Host, type Image, type Life, newHost, openLife } from "./host.ts";
 import { calm, Network, type Weather } from "./network.ts";
-import { Timeline, TimelineClock } from "./timeline.ts";
+import { Timeline } from "./timeline.ts";
+import { Watch } from "./watch.ts";
 
 export interface WorldOptions {
   readonly seed: number;
@@ -28,31 +26,21 @@ export interface WorldOptions {
   readonly w?: number;
   readonly partitions?: number;
   readonly weather?: Weather;
+  /** Where each of the first nodes is; all in one data centre by default. */
+  readonly dcOf?: (id: NodeId) => string;
 }
 
 const tickMs = 10;
 const clusterId = "5eed".repeat(8);
 
-/** One node: its disk lasts, everything else lives from start to crash. */
-interface Host {
-  readonly id: NodeId;
-  disk: MemoryDisk;
-  life: Life | undefined;
-}
-
-/** One run of a node's process. */
-interface Life {
-  readonly node: Node;
-  readonly store: Store;
-  readonly engine: Engine;
-  readonly clock: TimelineClock;
-  readonly answers: Map<number, (result: Result) => void>;
-}
-
 export class World {
   readonly timeline = new Timeline();
   readonly network: Network;
   readonly notices: { readonly at: number; readonly node: NodeId; readonly notice: Notice }[] = [];
+  /** Looks at everything that nodes say and store, and says what must never be. */
+  readonly watch = new Watch();
+  /** Called before each effect is performed: may crash the node, which then performs no more. */
+  beforeEffect: (node: NodeId, effect: Effect) => void = () => {};
   readonly #options: Required<WorldOptions>;
   readonly #hosts = new Map<NodeId, Host>();
   readonly #founded: RingState;
@@ -63,14 +51,17 @@ export class World {
   #lives = 0;
 
   constructor(options: WorldOptions) {
-    const filled = { n: 3, r: 2, w: 2, partitions: 16, weather: calm, ...options };
+    const dcOf = (): string => "dc1";
+    const filled = { n: 3, r: 2, w: 2, partitions: 16, weather: calm, dcOf, ...options };
     this.#options = filled;
     this.timeline.now = 1_700_000_000_000;
-    this.network = new Network(this.timeline, seededRandom(filled.seed), filled.weather);
-    const members = Array.from({ length: filled.nodes }, (_, i) => memberOf(i + 1));
+    this.network = new Network(this.timeline, filled.seed, filled.weather);
+    const members = Array.from({ length: filled.nodes }, (_, i) =>
+      memberOf(i + 1, filled.dcOf(i + 1)),
+    );
     this.#founded = ringOf(members, filled.n, filled.partitions);
-    for (const { id } of members)
-      this.#hosts.set(id, { id, disk: new MemoryDisk(), life: undefined });
+    for (const { id } of members) this.#hosts.set(id, newHost(id));
+    this.network.isFar = (from, to) => this.#dcOf(from) !== this.#dcOf(to);
   }
 
   get ids(): readonly NodeId[] {
@@ -83,14 +74,20 @@ export class World {
 
   /** Starts every node, and waits until they know each other. */
   async start(): Promise<void> {
-    // Compiled in real time, before virtual time begins.
-    await loadHash();
+    // Both take real time, so they are there before virtual time begins.
+    await Promise.all([loadHash(), loadFilterPackage()]);
     for (const id of this.ids) await this.restart(id);
     await this.run(3_000);
   }
 
   run(ms: number): Promise<void> {
     return this.timeline.runUntil(this.timeline.now + ms);
+  }
+
+  /** Runs until it is so, at most so long; false when it did not come about. */
+  async runUntil(isDone: () => boolean, ms = 120_000): Promise<boolean> {
+    await this.timeline.runUntil(this.timeline.now + ms, isDone);
+    return isDone();
   }
 
   /** For a client's own pauses: resolves in virtual time, while somebody runs the world. */
@@ -106,56 +103,102 @@ export class World {
     if (host.life === undefined) return;
     host.life.clock.isStopped = true;
     host.life = undefined;
-    const random = seededRandom(this.#options.seed * 31 + ++this.#lives);
-    host.disk = host.disk.crash({ survival, random: () => random.below(1e9) / 1e9 });
+    host.backlog = undefined;
+    host.image = this.#copy(host, survival);
     this.#linkAll(id, false);
   }
 
-  /** Gives a node an empty disk; only while it is down. */
+  /** Stops its process without ending it; `thaw` lets it go on. Its connections stay. */
+  freeze(id: NodeId): void {
+    this.#host(id).backlog ??= [];
+  }
+
+  thaw(id: NodeId): void {
+    const host = this.#host(id);
+    const waiting = host.backlog ?? [];
+    host.backlog = undefined;
+    for (const happen of waiting) this.timeline.after(0, happen);
+  }
+
+  /** Gives a node an empty disk; only while it is down. It has to join again to be of any use. */
   wipe(id: NodeId): void {
-    this.#host(id).disk = new MemoryDisk();
+    this.restore(id, { disk: new MemoryDisk(), started: 0 });
+  }
+
+  /** A copy of what is on the node's disk at this moment, as a backup would take it. */
+  imageOf(id: NodeId): Image {
+    return this.#copy(this.#host(id), 1);
+  }
+
+  /** Gives a node this disk; only while it is down. The image stays good for another time. */
+  restore(id: NodeId, image: Image): void {
+    const host = this.#host(id);
+    if (host.life !== undefined) throw new Error(`node ${id} is running`);
+    host.image = { ...image, disk: image.disk.crash({ survival: 1 }) };
+  }
+
+  /** From its next start on. */
+  setClock(id: NodeId, aheadMs: number): void {
+    this.#host(id).aheadMs = aheadMs;
+  }
+
+  diskOf(id: NodeId): MemoryDisk {
+    return this.#host(id).image.disk;
   }
 
   async restart(id: NodeId): Promise<void> {
     const host = this.#host(id);
     if (host.life !== undefined) return;
-    const clock = new TimelineClock(this.timeline);
-    const opening = this.#open(host, clock);
-    let isOpen = false;
-    const opened = opening.finally(() => {
-      isOpen = true;
+    let opened: Life | undefined;
+    const opening = this.#open(host).then((life) => {
+      opened = life;
     });
-    await this.timeline.runUntil(this.timeline.now + 60_000, () => isOpen);
-    if (!isOpen) throw new Error(`node ${id} does not open`);
-    const life = await opened;
+    let failure: unknown;
+    opening.catch((error: unknown) => {
+      failure = error;
+    });
+    const isSettled = (): boolean => opened !== undefined || failure !== undefined;
+    await this.timeline.runUntil(this.timeline.now + 60_000, isSettled);
+    if (opened === undefined) throw new Error(`node ${id} does not open`, { cause: failure });
+    const life = opened;
     host.life = life;
-    this.#perform(host, life, life.node.start(this.timeline.now));
+    this.#perform(host, life, life.node.start(life.clock.time()));
     this.#tickLater(host, life);
     this.#linkAll(id, true);
   }
 
   /** A new node asks one that is there to be let in, and starts. Gives its number. */
-  async join(via: NodeId, weight = 1): Promise<NodeId> {
+  async join(via: NodeId, more: Partial<Candidate> & { stage?: boolean } = {}): Promise<NodeId> {
     const address = `newcomer-${++this.#joined}:7400`;
-    const candidate = { address, dc: "dc1", rack: "r1", weight };
-    const result = await this.ask(via, {
-      kind: "admin",
-      name: "join",
-      arguments: JSON.stringify(candidate),
-      deadlineMs: 10_000,
-    });
-    if (result?.kind !== "answer") throw new Error(`not let in: ${JSON.stringify(result)}`);
-    const { id, ring } = JSON.parse(result.json) as { id: NodeId; ring: RingState };
-    this.#hosts.set(id, { id, disk: new MemoryDisk(), life: undefined });
+    const candidate = { address, dc: "dc1", rack: "r1", weight: 1, ...more };
+    const { id, ring } = (await this.admin(via, "join", candidate)) as {
+      id: NodeId;
+      ring: RingState;
+    };
+    this.#hosts.set(id, newHost(id));
     this.#rings.set(id, ring);
     await this.restart(id);
     return id;
   }
 
+  /** The machine is there no longer: its disk, its address, everything. */
+  forget(id: NodeId): void {
+    this.crash(id);
+    this.#hosts.delete(id);
+  }
+
+  /** An operator's command. Throws when it is refused, with the code in the message. */
+  async admin(via: NodeId, name: string, given: object, deadlineMs = 10_000): Promise<unknown> {
+    const text = JSON.stringify(given);
+    const result = await this.ask(via, { kind: "admin", name, arguments: text, deadlineMs });
+    if (result?.kind === "answer") return JSON.parse(result.json);
+    const why = result?.kind === "failed" ? `${result.code}: ${result.message}` : "no answer";
+    throw new Error(`${name} at node ${via}: ${why}`);
+  }
+
   /** A client's request at a node; resolves in virtual time. `undefined`: the node is gone. */
   request(id: NodeId, command: Command): Promise<Result | undefined> {
-    const host = this.#host(id);
-    const { life } = host;
+    const { life } = this.#hosts.get(id) ?? {};
     if (life === undefined) return Promise.resolve(undefined);
     const request = ++this.#requests;
     return new Promise((resolve) => {
@@ -164,7 +207,7 @@ export class World {
       this.timeline.after(command.deadlineMs + 500, () => {
         if (life.answers.delete(request)) resolve(undefined);
       });
-      this.#step(host, life, { kind: "request", now: this.timeline.now, id: request, command });
+      this.#step(this.#host(id), life, { kind: "request", id: request, command });
     });
   }
 
@@ -189,58 +232,67 @@ export class World {
     return life === undefined ? this.#founded : life.node.ring.state;
   }
 
-  async #open(host: Host, clock: TimelineClock): Promise<Life> {
-    const { seed, r, w } = this.#options;
-    const world = { disk: host.disk, clock, workers: inlineWorkers(host.disk, clock) };
-    const engine = await openOn(
-      world,
-      "/db",
-      { durability: "sync", memtableBytes: 256 << 10, cacheBytes: 1 << 20 },
-      { memoryBytes: 1 << 30, newIdentity: () => ({ databaseId: "00".repeat(16), hashSeed: 7 }) },
-    );
-    const life = ++this.#lives;
-    const random = seededRandom(seed * 1_000_003 + life);
-    let drawn = 0;
-    const store = await Store.open({
-      engine,
-      partitions: this.#options.partitions,
-      newActor: () => actorOf(this.timeline.now, life, ++drawn),
-      onFatal: () => {},
-    });
-    const saved = await loadRing(store);
-    const node = new Node({
-      self: host.id,
-      started: clock.now(),
-      ring: saved ?? this.#rings.get(host.id) ?? this.#founded,
-      random,
-      r,
-      w,
-    });
-    return { node, store, engine, clock, answers: new Map() };
+  /** The newest ring that any live node has in force. */
+  get ring(): RingState {
+    const states = this.live.map((id) => this.ringOf(id));
+    const isNewer = (a: RingState, b: RingState): boolean =>
+      a.generation > b.generation || (a.generation === b.generation && a.epoch > b.epoch);
+    return states.reduce((best, each) => (isNewer(each, best) ? each : best), this.#founded);
   }
 
-  #step(host: Host, life: Life, event: Event): void {
+  #copy({ image }: Host, survival: number): Image {
+    const random = seededRandom(this.#options.seed * 31 + ++this.#lives);
+    const disk = image.disk.crash({ survival, random: () => random.below(1e9) / 1e9 });
+    return { ...image, disk };
+  }
+
+  #open(host: Host): Promise<Life> {
+    const { id } = host;
+    return openLife(host, {
+      ...this.#options,
+      timeline: this.timeline,
+      life: ++this.#lives,
+      ring: this.#rings.get(id) ?? this.#founded,
+      onDamage: (partition) => {
+        const { life } = host;
+        if (life === undefined || partition === undefined) return;
+        this.timeline.after(0, () => this.#step(host, life, { kind: "damage", partition }));
+      },
+      onFatal: () => this.timeline.after(0, () => this.crash(id)),
+    });
+  }
+
+  #step(host: Host, life: Life, happening: Happening): void {
     if (host.life !== life) return;
+    if (host.backlog !== undefined) {
+      host.backlog.push(() => this.#step(host, life, happening));
+      return;
+    }
+    const event = { ...happening, now: life.clock.time() } as Event;
     this.#perform(host, life, life.node.step(event));
   }
 
   #perform(host: Host, life: Life, effects: readonly Effect[]): void {
     for (const effect of effects) {
+      this.beforeEffect(host.id, effect);
+      if (host.life !== life) return;
       switch (effect.kind) {
         case "send":
           this.#send(host, life, effect.to, effect.message);
           break;
         case "store":
+          this.timeline.stir();
           life.store.run(effect.work, (outcome) => {
-            this.timeline.after(0, () => {
-              const now = this.timeline.now;
-              this.#step(host, life, { kind: "stored", now, ticket: effect.ticket, outcome });
-            });
+            this.watch.stored(host.id, effect.work, outcome);
+            this.timeline.afterQuietly(0, () =>
+              this.#step(host, life, { kind: "stored", ticket: effect.ticket, outcome }),
+            );
           });
           break;
         case "reply": {
           const answer = life.answers.get(effect.id);
           life.answers.delete(effect.id);
+          this.timeline.stir();
           answer?.(effect.result);
           break;
         }
@@ -248,6 +300,8 @@ export class World {
           this.notices.push({ at: this.timeline.now, node: host.id, notice: effect.notice });
           break;
         case "ring":
+          this.watch.installed(host.id, effect.state);
+          break;
         case "down":
           break;
       }
@@ -256,11 +310,11 @@ export class World {
 
   /** Every message crosses as bytes, also the smallest. */
   #send(host: Host, life: Life, to: NodeId, message: Message): void {
+    this.watch.sent(host.id, to, message);
     if (to === host.id) {
-      const now = this.timeline.now;
-      this.timeline.after(0, () => {
-        this.#step(host, life, { kind: "message", now, from: to, message });
-      });
+      this.timeline.afterQuietly(0, () =>
+        this.#step(host, life, { kind: "message", from: to, message }),
+      );
       return;
     }
     const target = this.#hosts.get(to);
@@ -278,14 +332,14 @@ export class World {
     const frame = decodeFrame(bytes);
     if (frame.kind === "invalid") throw new Error(`a frame of ours is invalid: ${frame.why}`);
     for (const message of frame.messages) {
-      this.#step(target, life, { kind: "message", now: this.timeline.now, from, message });
+      this.#step(target, life, { kind: "message", from, message });
     }
   }
 
   #tickLater(host: Host, life: Life): void {
-    this.timeline.after(tickMs, () => {
+    this.timeline.afterQuietly(tickMs, () => {
       if (host.life !== life) return;
-      this.#step(host, life, { kind: "tick", now: this.timeline.now });
+      if (host.backlog === undefined) this.#step(host, life, { kind: "tick" });
       this.#tickLater(host, life);
     });
   }
@@ -296,12 +350,16 @@ export class World {
       const host = this.#host(other);
       const mine = this.#host(id).life;
       if (other === id || host.life === undefined) continue;
-      const now = this.timeline.now;
-      this.#step(host, host.life, { kind: "link", now, peer: id, up });
+      this.#step(host, host.life, { kind: "link", peer: id, up });
       if (up && mine !== undefined) {
-        this.#step(this.#host(id), mine, { kind: "link", now, peer: other, up });
+        this.#step(this.#host(id), mine, { kind: "link", peer: other, up });
       }
     }
+  }
+
+  #dcOf(id: NodeId): string | undefined {
+    const joined = this.#rings.get(id)?.members.find((member) => member.id === id);
+    return (joined ?? this.#founded.members.find((member) => member.id === id))?.dc;
   }
 
   #host(id: NodeId): Host {
@@ -315,25 +373,10 @@ export class World {
 function ringOf(members: readonly Member[], n: number, partitions: number): RingState {
   const nobody = Array.from({ length: partitions }, () => []);
   const owners = plan(members, n, nobody);
-  return { clusterId, generation: 1, epoch: 1, n, members, owners, moves: [], buckets: [], staged: [] };
+  const changes = { moves: [], buckets: [], staged: [] };
+  return { clusterId, generation: 1, epoch: 1, n, members, owners, ...changes };
 }
 
-/** The newest epoch that the node has saved. */
-function loadRing(store: Store): Promise<RingState | undefined> {
-  return new Promise((resolve) => {
-    store.run({ kind: "load-meta", name: "ring" }, (outcome) => {
-      const bytes = outcome.kind === "meta" ? outcome.bytes : undefined;
-      resolve(bytes === undefined ? undefined : decodeRing(bytes));
-    });
-  });
-}
-
-/** Unlike any other, as the real ones are by time and chance. */
-function actorOf(now: number, life: number, drawn: number): string {
-  const time = Math.floor(now).toString(16).padStart(11, "0").slice(-10);
-  return time + (life * 4096 + drawn).toString(16).padStart(6, "0");
-}
-
-function memberOf(id: NodeId): Member {
-  return { id, address: `n${id}:7400`, dc: "dc1", rack: "r1", weight: 1, state: "member" };
+function memberOf(id: NodeId, dc: string): Member {
+  return { id, address: `n${id}:7400`, dc, rack: "r1", weight: 1, state: "member" };
 }

@@ -1,0 +1,58 @@
+/**
+ * What must never be, at any moment and under any trouble, judged from outside by what nodes store
+ * and say: no dot stands for two writes, and no epoch has two states.
+ */
+import type { Versions } from "../../src/core/clock/versions.ts";
+import type { StoreOutcome, StoreWork } from "../../src/core/event.ts";
+import type { NodeId } from "../../src/core/ids.ts";
+import { type Key, nameOf } from "../../src/core/key.ts";
+import type { Message } from "../../src/core/message.ts";
+import type { RingState } from "../../src/core/ring/ring-state.ts";
+
+export class Watch {
+  readonly wrongs: string[] = [];
+  /** Messages by kind, for what they cost. */
+  readonly counts = new Map<Message["kind"], number>();
+  /** By dot: the key and the value it stands for. */
+  readonly #dots = new Map<string, string>();
+  readonly #epochs = new Map<string, string>();
+
+  stored(node: NodeId, work: StoreWork, outcome: StoreOutcome): void {
+    if (work.kind === "write" && outcome.kind === "written") {
+      this.#look(work.key, outcome.versions, `node ${node} writes`);
+    }
+  }
+
+  sent(from: NodeId, _to: NodeId, message: Message): void {
+    this.counts.set(message.kind, (this.counts.get(message.kind) ?? 0) + 1);
+    if (message.kind === "write") this.#look(message.key, message.versions, `node ${from} sends`);
+    if (message.kind === "hints" || message.kind === "tree-push") {
+      for (const { key, versions } of message.entries) {
+        this.#look(key, versions, `node ${from} sends`);
+      }
+    }
+  }
+
+  installed(node: NodeId, state: RingState): void {
+    const name = `${state.generation}/${state.epoch}`;
+    const text = JSON.stringify(state);
+    const known = this.#epochs.get(name);
+    this.#epochs.set(name, known ?? text);
+    if (known !== undefined && known !== text) {
+      this.wrongs.push(`epoch ${name} has another state at node ${node}: ${known} and ${text}`);
+    }
+  }
+
+  #look(key: Key, { siblings }: Versions, who: string): void {
+    for (const { dot, value, time } of siblings) {
+      // Counters run per actor and partition, and a partition is less than a key.
+      const name = `${key.high >>> 28}/${dot.actor}/${dot.counter}`;
+      const text = `${nameOf(key)}=${Buffer.from(value).toString()} at ${time}`;
+      const known = this.#dots.get(name);
+      if (known === undefined) this.#dots.set(name, text);
+      else if (known !== text) {
+        this.wrongs.push(`${who} the dot ${name} for ${text}, which stands for ${known}`);
+      }
+    }
+  }
+}
