@@ -51,6 +51,11 @@ export type ReplicaMessage =
       readonly round: number;
       /** Owners in whose place the receiver keeps a hint; empty when it is an owner itself. */
       readonly hintFor: readonly NodeId[];
+      /**
+       * Owners in the receiver's data centre, which is not the sender's: the receiver passes it on
+       * to them, and acknowledges once for all.
+       */
+      readonly relay: readonly NodeId[];
       /** A repair is not acknowledged to any client and gives way under load. */
       readonly repair: boolean;
       readonly deadlineMs: number;

@@ -189,8 +189,11 @@ export class Node implements Out {
     }
     if (from !== this.#self) this.#liveness.heard(from, now);
     switch (message.kind) {
-      case "read":
       case "write":
+        if (message.relay.length > 0) this.#coordinator.receive(now, from, message);
+        else this.#replica.receive(now, from, message);
+        return;
+      case "read":
       case "list":
         this.#replica.receive(now, from, message);
         return;

@@ -232,6 +232,7 @@ const fields: { readonly [K in Kind]: Fields<K> } = {
     versions,
     round: whole,
     hintFor: nodes,
+    relay: nodes,
     repair: fc.boolean(),
     deadlineMs: whole,
   },

@@ -141,6 +141,7 @@ describe("frames", () => {
       versions: short ? { ...versions, siblings: [] } : versions,
       round: 0,
       hintFor: [],
+      relay: [],
       repair: false,
       deadlineMs: 1,
     }));

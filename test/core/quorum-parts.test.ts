@@ -110,9 +110,9 @@ describe("placement", () => {
     const { ring } = surroundings({ self: 3, nodes: 6, owners: [1, 2, 3], dead: [] });
     const liveness = livenessOf(new Set([4]), (node) => [0, 9, 5, 7, 1, 1, 1][node] ?? 1);
     const readers = readersOf({ ring, partition: 0, liveness, strict: false });
-    expect(readers).toEqual({ nodes: [3, 2, 1, 5, 6], owners: 3, reachable: 3 });
+    expect(readers).toEqual({ nodes: [3, 2, 1, 5, 6], owners: 3, farOwners: 0, reachable: 3 });
     const strictly = readersOf({ ring, partition: 0, liveness, strict: true });
-    expect(strictly).toEqual({ nodes: [3, 2, 1], owners: 3, reachable: 3 });
+    expect(strictly).toEqual({ nodes: [3, 2, 1], owners: 3, farOwners: 0, reachable: 3 });
   });
 });
 

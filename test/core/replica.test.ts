@@ -12,7 +12,7 @@ const dot = { actor: "0".repeat(15).concat("1"), counter: 1 };
 const { versions } = write(noVersions, noVersions, dot, change);
 const common = { request: 5, key: cart, deadlineMs: 1_000 };
 const copy: ReplicaMessage & { kind: "write" } = {
-  ...{ kind: "write", ...common, versions, round: 0, hintFor: [], repair: false },
+  ...{ kind: "write", ...common, versions, round: 0, hintFor: [], relay: [], repair: false },
 };
 
 function worldOf(): QuorumWorld {

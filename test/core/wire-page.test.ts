@@ -106,6 +106,7 @@ const examples: Readonly<Record<string, Message>> = {
     },
     round: 0,
     hintFor: [4],
+    relay: [],
     repair: false,
     deadlineMs: 5000,
   },

@@ -89,12 +89,13 @@ function optionsIn(flags: Words) {
   return { strict: flags.includes("strict"), isSeen: flags.includes("seen"), deadlineMs, numbers };
 }
 
-/** nodes=4 n=3 r=2 w=2 owners=n1,n2,n3 [future=n2,n3,n4] */
+/** nodes=4 n=3 r=2 w=2 owners=n1,n2,n3 [future=n2,n3,n4] [away=n4]: in a second data centre. */
 function optionsOf(line: string): WorldOptions {
   const { nodes = 3, n = 3, r = 2, w = 2 } = numbersIn(line.split(" "));
   const owners = listIn(line, "owners") ?? [];
   const future = listIn(line, "future");
-  return { nodes, n, r, w, owners, ...(future === undefined ? {} : { future }) };
+  const away = listIn(line, "away") ?? [];
+  return { nodes, n, r, w, owners, away, ...(future === undefined ? {} : { future }) };
 }
 
 function numbersIn(words: Words): Record<string, number> {

@@ -242,7 +242,8 @@ export class QuorumWorld {
   #deliver({ from, to, message }: Letter): void {
     const node = this.node(to);
     const { kind } = message;
-    const isQuestion = kind === "read" || kind === "write" || kind === "list";
+    const isRelayed = message.kind === "write" && message.relay.length > 0;
+    const isQuestion = kind === "read" || kind === "list" || (kind === "write" && !isRelayed);
     const receiver = isQuestion ? node.replica : node.coordinator;
     receiver.receive(this.now, from, message as ReplicaMessage);
   }
@@ -287,7 +288,8 @@ function messageText(message: Message): string {
     }
     case "write": {
       const hints = message.hintFor.map((node) => `n${node}`).join(" ");
-      const suffix = hints === "" ? "" : ` for ${hints}`;
+      const relay = message.relay.map((node) => `n${node}`).join(" ");
+      const suffix = `${hints && ` for ${hints}`}${relay && ` to pass on to ${relay}`}`;
       return `${message.repair ? "repair" : "write"} ${versionsText(message.versions)}${suffix}`;
     }
     case "write-reply":

@@ -17,6 +17,7 @@ import {
   quorumDefaults,
 } from "./parts.ts";
 import { Put, type PutCommand } from "./put.ts";
+import { Relay, type RelayedWrite } from "./relay.ts";
 import { Scan } from "./scan.ts";
 import { type DataCommand, refusalOf } from "./validate.ts";
 import { Wheel } from "./wheel.ts";
@@ -66,6 +67,10 @@ export class Coordinator {
       this.#coordinateFor(now, from, message);
       return;
     }
+    if (message.kind === "write") {
+      if (message.deadlineMs > 0) this.#pass(now, from, message);
+      return;
+    }
     const flight = this.#flights.get(message.request);
     if (flight !== undefined) flight.receive(now, from, message);
     else if (message.kind === "read-reply") this.#timeLate(now, from, message.request);
@@ -109,11 +114,17 @@ export class Coordinator {
   }
 
   #launch(now: Millis, flight: Flight): void {
-    this.#unanswered += 1;
+    if (!flight.isAnswered) this.#unanswered += 1;
     this.#flights.set(flight.id, flight);
     this.#starts[flight.id % startsKept] = now;
     const wakeAt = flight.start(now);
     if (!flight.isOver) this.#wheel.add(flight.id, wakeAt);
+  }
+
+  /** A write from another data centre, to be passed on in this one. */
+  #pass(now: Millis, from: NodeId, message: RelayedWrite): void {
+    this.#launch(now, new Relay(this.#parts, this.#nextId(), from, message));
+    this.#hurry();
   }
 
   /**
@@ -149,6 +160,10 @@ export class Coordinator {
   /** What is answered but still at work for replicas has a ceiling too: the oldest must hurry. */
   #answered(): void {
     this.#unanswered -= 1;
+    this.#hurry();
+  }
+
+  #hurry(): void {
     if (this.#flights.size - this.#unanswered <= this.#parts.tuning.tailsMax) return;
     for (const flight of this.#flights.values()) {
       if (!flight.isAnswered) continue;

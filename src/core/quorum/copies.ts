@@ -2,7 +2,7 @@
  * The copies of one write: sends them, replaces those that will not come to be, and keeps hints
  * where nobody else can. Whether they are enough for the client is judged by put.ts.
  */
-import type { StoreOutcome } from "../event.ts";
+import type { Versions } from "../clock/versions.ts";
 import type { Millis, NodeId, RequestId } from "../ids.ts";
 import type { Key } from "../key.ts";
 import { judgeJointly, type Tally, type Verdict } from "./judge.ts";
@@ -10,7 +10,11 @@ import type { FlightParts } from "./parts.ts";
 import { type Copy, inFuture, inPresent, type Placement, standIn, tallyOf } from "./placement.ts";
 import type { Trace } from "./trace.ts";
 
-export type Written = StoreOutcome & { readonly kind: "written" };
+/** What the write has made of the key. */
+export interface Written {
+  readonly versions: Versions;
+  readonly round: number;
+}
 
 const noTally: Tally = { need: 0, asked: 0, acked: 0, failed: 0 };
 
@@ -32,6 +36,8 @@ export class Copies {
   readonly own: Copy;
   written: Written | undefined;
   #sentAt: Millis = 0;
+  /** Hints that are being made durable here. */
+  #keeping = 0;
   /** No stand-in is asked any more: what is missing becomes hints. */
   #isClosed = false;
 
@@ -121,6 +127,11 @@ export class Copies {
     );
   }
 
+  /** Hints that are not durable yet are part of the write too. */
+  get isKeeping(): boolean {
+    return this.#keeping > 0;
+  }
+
   /** Since the copies were sent; nothing is waited for before that. */
   waitedMs(now: Millis): Millis {
     return this.written === undefined ? 0 : now - this.#sentAt;
@@ -146,6 +157,7 @@ export class Copies {
       versions,
       round,
       hintFor,
+      relay: [],
       repair: false,
       deadlineMs,
     });
@@ -164,7 +176,9 @@ export class Copies {
     const { placement, key, trace } = this.#options;
     const { versions, round } = this.written;
     const entry = { key, versions };
+    this.#keeping += 1;
     this.#parts.out.store({ kind: "keep-hints", targets, entry, round }, (outcome, now) => {
+      this.#keeping -= 1;
       if (outcome.kind === "durable") {
         for (const target of targets) this.#parts.out.notice({ kind: "hint-kept", target });
         trace?.add(now, this.#parts.self, `keeps a hint for ${targets.join(", ")}`);

@@ -37,7 +37,7 @@ export class Get implements Flight {
   readonly #command: GetCommand;
   readonly #answer: Answer;
   readonly #asked: Asked[] = [];
-  #readers: Readers = { nodes: [], owners: 0, reachable: 0 };
+  #readers: Readers = { nodes: [], owners: 0, farOwners: 0, reachable: 0 };
   /** Readers before this one have been asked. */
   #next = 0;
   #need = 0;
@@ -64,7 +64,7 @@ export class Get implements Flight {
     const { key, strict, trace, deadlineMs } = this.#command;
     const ring = this.#parts.ring();
     const partition = ring.partitionOf(key);
-    const owners = ring.owners(partition);
+    const owners = ring.near(partition);
     this.#startedAt = now;
     this.#need = Math.min(this.#command.r ?? defaultsOf(this.#parts, key.bucket).r, owners.length);
     this.#readers = readersOf({ ring, partition, liveness, strict });
@@ -181,13 +181,14 @@ export class Get implements Flight {
 
   /** Asks the next live reader; false when there is none. */
   #askNext(now: Millis, wantsFull: boolean): boolean {
-    const { nodes, owners } = this.#readers;
+    const { nodes, owners, farOwners } = this.#readers;
     for (;;) {
       const node = nodes[this.#next];
       if (node === undefined) return false;
       this.#next += 1;
       if (!this.#parts.liveness.isLive(node)) continue;
-      this.#asked.push(askedOf(node, this.#next <= owners, wantsFull, now));
+      const isOwner = this.#next <= owners || this.#next > nodes.length - farOwners;
+      this.#asked.push(askedOf(node, isOwner, wantsFull, now));
       this.#trace?.add(now, node, wantsFull ? "asked" : "asked for a digest");
       this.#send(node, wantsFull, now);
       return true;
@@ -260,6 +261,7 @@ export class Get implements Flight {
       versions: this.#merged,
       round: 0,
       hintFor: [],
+      relay: [],
       repair: true,
       deadlineMs: repairWaitMs,
     });

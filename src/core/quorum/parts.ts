@@ -20,6 +20,8 @@ export interface QuorumTuning {
   readonly missAfterMs: Millis;
   /** After success a copy that is not acknowledged for so long becomes a hint. */
   readonly hintAfterMs: Millis;
+  /** An owner in another data centre that was to pass a write on is given up after so long. */
+  readonly relayAfterMs: Millis;
   /** A node that was to coordinate in our stead is given up after so long. */
   readonly forwardAfterMs: Millis;
   /** Requests of clients not answered yet. */
@@ -34,6 +36,7 @@ export const quorumDefaults: QuorumTuning = {
   hedgeOneIn,
   missAfterMs: 1_000,
   hintAfterMs: 2_000,
+  relayAfterMs: 4_000,
   forwardAfterMs: 1_500,
   requestsMax,
   tailsMax: 8_192,

@@ -4,7 +4,8 @@
  *
  * Each dead owner is replaced by one stand-in, which keeps a hint for it and counts in its place.
  * When stand-ins are too few they share; when there is none the coordinator keeps the hint, which
- * is no copy more.
+ * is no copy more. All of this is within one data centre, the coordinator's: owners elsewhere get
+ * their copies by far.ts, and are asked only when no owner is left here.
  */
 import type { NodeId, Partition } from "../ids.ts";
 import type { LivenessView, RingView } from "../views.ts";
@@ -53,9 +54,9 @@ export interface Surroundings {
 export function placeCopies(surroundings: Surroundings): Placement {
   const { ring, partition, liveness, strict } = surroundings;
   const { self } = ring;
-  const present = ring.owners(partition);
-  const future = ring.future(partition) ?? [];
-  const holders = future.length === 0 ? present : ring.holders(partition);
+  const present = ring.near(partition);
+  const future = ring.nearFuture(partition) ?? [];
+  const holders = future.length === 0 ? present : [...new Set([...present, ...future])];
   const placement: Placement = {
     ...{ copies: [], kept: [], keptSets: 0, spare: undefined, present, future, surroundings },
   };
@@ -82,6 +83,14 @@ export function placeCopies(surroundings: Surroundings): Placement {
     }
   }
   return placement;
+}
+
+/** Owners that this node's own ring does not name yet. */
+export function addHolders(placement: Placement, nodes: readonly NodeId[]): void {
+  for (const node of nodes) {
+    const isKnown = [...placement.present, ...placement.future].includes(node);
+    if (!isKnown) placement.copies.push(copyOf(placement, node, true));
+  }
 }
 
 /** The next live stand-in takes the owner's copy; undefined when there is none left. */
@@ -131,34 +140,48 @@ export function tallyOf(placement: Placement, set: number, w: number): Tally | u
   return { need: Math.min(w, size), asked, acked, failed };
 }
 
-/** Whom a read asks, best first: live owners by latency, this node before all; then stand-ins. */
+/**
+ * Whom a read asks, best first: live owners by latency, this node before all; then stand-ins. Where
+ * no near owner lives, far ones come last.
+ */
 export interface Readers {
   readonly nodes: readonly NodeId[];
-  /** So many of them are owners. */
+  /** So many of them, the first, are near owners; and so many, the last, are far ones. */
   readonly owners: number;
+  readonly farOwners: number;
   /** So many can stand for the whole: live owners, and a stand-in for each dead one. */
   readonly reachable: number;
 }
 
 export function readersOf({ ring, partition, liveness, strict }: Surroundings): Readers {
   const { self } = ring;
-  const owners = ring.owners(partition);
-  const nodes: NodeId[] = [];
-  for (const node of owners) {
-    if (!liveness.isLive(node)) continue;
-    // Insertion: at most seven owners.
-    let at = nodes.length;
-    while (at > 0 && isBetter(node, nodes[at - 1], self, liveness)) at -= 1;
-    nodes.splice(at, 0, node);
-  }
+  const owners = ring.near(partition);
+  const nodes = livingOf(owners, self, liveness);
   const live = nodes.length;
-  if (strict) return { nodes, owners: live, reachable: live };
+  if (strict) return { nodes, owners: live, farOwners: 0, reachable: live };
   const ceiling = live + owners.length;
   for (const node of ring.preference(partition)) {
     if (nodes.length === ceiling) break;
     if (liveness.isLive(node) && !owners.includes(node)) nodes.push(node);
   }
-  return { nodes, owners: live, reachable: Math.min(nodes.length, owners.length) };
+  // Stand-ins know only what was written since: a late answer is better than a wrong "absent".
+  const far = live > 0 ? [] : livingOf(ring.far(partition).flat(), self, liveness);
+  nodes.push(...far.slice(0, owners.length));
+  const farOwners = Math.min(far.length, owners.length);
+  return { nodes, owners: live, farOwners, reachable: Math.min(nodes.length, owners.length) };
+}
+
+/** The live among the nodes, the fastest first. */
+function livingOf(nodes: readonly NodeId[], self: NodeId, liveness: LivenessView): NodeId[] {
+  const living: NodeId[] = [];
+  for (const node of nodes) {
+    if (!liveness.isLive(node)) continue;
+    // Insertion: there are few of them.
+    let at = living.length;
+    while (at > 0 && isBetter(node, living[at - 1], self, liveness)) at -= 1;
+    living.splice(at, 0, node);
+  }
+  return living;
 }
 
 function isBetter(

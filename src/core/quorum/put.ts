@@ -4,15 +4,15 @@
  * once `w` copies are durable; after that the write goes on until each owner has its copy, or a
  * hint is kept for it.
  */
-import { emptyContext } from "../clock/versions.ts";
+import { type CausalContext, emptyContext } from "../clock/versions.ts";
 import type { StoreOutcome } from "../event.ts";
 import { failed } from "../failure.ts";
 import type { Millis, NodeId, RequestId } from "../ids.ts";
 import { siblingBytesMax, siblingsMax } from "../limits.ts";
 import type { Command, ReplicaMessage, Result } from "../message.ts";
 import { Copies } from "./copies.ts";
-import { FarCopies } from "./far.ts";
 import { type Defaults, defaultsOf } from "./defaults.ts";
+import { FarCopies } from "./far.ts";
 import type { Answer, Flight, FlightParts } from "./parts.ts";
 import { type Placement, placeCopies } from "./placement.ts";
 import { Trace } from "./trace.ts";
@@ -32,6 +32,8 @@ export class Put implements Flight {
   #startedAt: Millis = 0;
   #trace: Trace | undefined;
   #copies: Copies | undefined;
+  #far: FarCopies | undefined;
+  #context: CausalContext = emptyContext;
   isAnswered = false;
   isOver = false;
 
@@ -58,6 +60,10 @@ export class Put implements Flight {
       ...{ id: this.id, key, w: this.#w, deadlineMs, placement, trace: this.#trace },
       settle: (at) => this.#settle(at),
     });
+    const groups = ring.far(partition);
+    this.#far = new FarCopies(this.#parts, {
+      ...{ id: this.id, key, deadlineMs, groups, trace: this.#trace },
+    });
     this.#trace?.add(now, self, `coordinates: ${described(placement, partition)} w=${this.#w}`);
     // Before anything is written: what cannot succeed must leave no trace (Jepsen on Riak's PW).
     if (this.#copies.verdict() === "impossible") this.#refuse(placement);
@@ -70,6 +76,7 @@ export class Put implements Flight {
     const { outcome, failure = "" } = message;
     const refusal = outcome === "stored" ? undefined : `${outcome} ${failure}`.trimEnd();
     this.#copies?.acknowledge(now, from, refusal);
+    this.#far?.acknowledge(now, from, refusal);
     this.#settle(now);
   }
 
@@ -77,17 +84,22 @@ export class Put implements Flight {
     const { missAfterMs, hintAfterMs } = this.#parts.tuning;
     const { deadlineMs } = this.#command;
     this.#copies?.look(now, Math.min(missAfterMs, deadlineMs / 2));
+    this.#far?.look(now);
     this.#settle(now);
     if (!this.isAnswered && now - this.#startedAt >= deadlineMs) {
       this.#expire(`within ${deadlineMs} ms`);
     }
-    if (this.isAnswered && (this.#copies?.waitedMs(now) ?? 0) >= hintAfterMs) this.hurry(now);
+    if (this.isAnswered && (this.#copies?.waitedMs(now) ?? 0) >= hintAfterMs) {
+      this.#copies?.giveUp(now);
+      this.#settle(now);
+    }
     return now + lookMs;
   }
 
   hurry(now: Millis): void {
     if (!this.isAnswered || this.isOver) return;
     this.#copies?.giveUp(now);
+    this.#far?.giveUp(now);
     this.#end();
   }
 
@@ -109,7 +121,10 @@ export class Put implements Flight {
     if (outcome.kind === "written") {
       const what = outcome.isDuplicate ? "was written before; sends it again" : "sends the version";
       this.#trace?.add(now, this.#parts.self, what);
-      if (copies.written === undefined) copies.send(now, outcome);
+      if (copies.written !== undefined) return;
+      this.#context = outcome.context;
+      copies.send(now, outcome);
+      this.#far?.send(now, outcome);
     } else if (outcome.kind === "durable") {
       copies.acknowledge(now, this.#parts.self, undefined);
     } else if (outcome.kind === "too-many-siblings") {
@@ -136,7 +151,8 @@ export class Put implements Flight {
       if (verdict === "met") this.#succeed(now, copies);
       else if (verdict === "impossible") this.#expire("and no other replica can be reached");
     }
-    if (this.isAnswered && !copies.isAwaited()) this.#end();
+    const isAwaited = copies.isAwaited() || (this.#far?.isAwaited() ?? false);
+    if (this.isAnswered && !isAwaited) this.#end();
   }
 
   #succeed(now: Millis, copies: Copies): void {
@@ -144,7 +160,7 @@ export class Put implements Flight {
     this.#trace?.add(now, this.#parts.self, `answers after ${acks} acks`);
     this.#reply({
       kind: "stored",
-      context: copies.written?.context ?? emptyContext,
+      context: this.#context,
       fastest: this.#parts.self,
       acks,
       trace: this.#trace?.text(),

@@ -34,11 +34,12 @@ export function writeReplica(writer: Writer, message: ReplicaMessage): void {
       writeReadReply(writer, message);
       break;
     case "write":
-      writer.u8(Number(message.repair));
+      writer.u8(Number(message.repair) | (message.relay.length === 0 ? 0 : 2));
       writeKey(writer, message.key);
       writeVersions(writer, message.versions);
       writer.varint(message.round);
       writeNodes(writer, message.hintFor);
+      if (message.relay.length > 0) writeNodes(writer, message.relay);
       writer.millis(message.deadlineMs);
       break;
     case "write-reply":
@@ -78,7 +79,7 @@ export function readReplica(reader: Reader, code: number): ReplicaMessage {
     case kinds["read-reply"]:
       return readReadReply(reader, request);
     case kinds.write: {
-      const repair = reader.below(2, "kind of write") === 1;
+      const flags = reader.below(4, "kind of write");
       return {
         kind: "write",
         request,
@@ -86,7 +87,8 @@ export function readReplica(reader: Reader, code: number): ReplicaMessage {
         versions: readVersions(reader),
         round: reader.varint(),
         hintFor: readNodes(reader),
-        repair,
+        relay: (flags & 2) === 0 ? [] : readNodes(reader),
+        repair: (flags & 1) !== 0,
         deadlineMs: reader.varint(),
       };
     }
