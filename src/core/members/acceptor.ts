@@ -12,6 +12,7 @@ import {
   compareBallots,
   decodeVote,
   encodeVote,
+  latestAccepted,
   noBallot,
   type Vote,
 } from "./vote.ts";
@@ -22,6 +23,8 @@ export interface AcceptorParts {
   state(): RingState;
   encode(state: RingState): Uint8Array;
   decode(bytes: Uint8Array): RingState | undefined;
+  /** The record cannot be read: it may hold a vote for this epoch. */
+  onForgotten(epoch: number): void;
 }
 
 /** An answer, or the later ballot that stands against it. */
@@ -36,8 +39,6 @@ export class Acceptor {
   readonly #parts: AcceptorParts;
   #saved: Vote | undefined;
   #isLoaded = false;
-  /** A record that cannot be read may hold a vote for this epoch: none is cast for it again. */
-  #lostEpoch = 0;
 
   constructor(parts: AcceptorParts) {
     this.#parts = parts;
@@ -51,9 +52,9 @@ export class Acceptor {
     });
   }
 
-  /** Whether it may vote on the next epoch: not before it knows what it voted already. */
-  get isReady(): boolean {
-    return this.#isLoaded && this.#parts.state().epoch + 1 > this.#lostEpoch;
+  /** It knows what it voted already, as far as its disk does. */
+  get isLoaded(): boolean {
+    return this.#isLoaded;
   }
 
   /** The latest ballot promised for the next epoch. */
@@ -83,6 +84,22 @@ export class Acceptor {
     this.#save(next, (later) => then({ kind: "granted", accepted }, later));
   }
 
+  /** What other voters remember takes the place of what this one forgot (recall.ts). */
+  restore(
+    ballot: Ballot,
+    accepted: Accepted | undefined,
+    then: (isDurable: boolean) => void,
+  ): void {
+    const { generation, epoch } = this.#parts.state();
+    const known = latestAccepted([accepted, this.#vote().accepted]);
+    const vote = { generation, epoch: epoch + 1, promised: ballot, accepted: known };
+    this.#save(
+      vote,
+      () => then(true),
+      () => then(false),
+    );
+  }
+
   /** What was voted for the next epoch. Votes for epochs that are decided are void. */
   #vote(): Vote {
     const { generation, epoch } = this.#parts.state();
@@ -95,13 +112,16 @@ export class Acceptor {
    * In memory at once, so that what is asked meanwhile is judged by it. A vote that could not be
    * saved binds this node nevertheless, which costs nothing but a ballot.
    */
-  #save(vote: Vote, then: (now: Millis) => void): void {
+  #save(vote: Vote, then: (now: Millis) => void, orElse: () => void = () => {}): void {
     const { out, encode } = this.#parts;
     this.#saved = vote;
     const bytes = encodeVote(vote, encode);
     out.store({ kind: "save-meta", name: metaName, bytes }, (outcome, now) => {
       if (outcome.kind !== "failed") then(now);
-      else out.notice({ kind: "refused", what: "vote", why: outcome.message });
+      else {
+        out.notice({ kind: "refused", what: "vote", why: outcome.message });
+        orElse();
+      }
     });
   }
 
@@ -110,8 +130,9 @@ export class Acceptor {
     this.#isLoaded = true;
     this.#saved = vote;
     if (vote !== undefined) return;
-    this.#lostEpoch = this.#parts.state().epoch + 1;
-    const why = `its record is damaged; none is cast before epoch ${this.#lostEpoch} is decided`;
+    const epoch = this.#parts.state().epoch + 1;
+    const why = `its record is damaged; none is cast on epoch ${epoch} but with all other voters`;
     this.#parts.out.notice({ kind: "refused", what: "vote", why });
+    this.#parts.onForgotten(epoch);
   }
 }

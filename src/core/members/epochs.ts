@@ -13,6 +13,7 @@
 import { unreachable } from "../../../native-free-engine/base/assert.ts";
 import { compare } from "../../../native-free-engine/base/bytes.ts";
 import type { Out } from "../event.ts";
+import { failed } from "../failure.ts";
 import type { Millis, NodeId } from "../ids.ts";
 import type { EpochMessage, Failed } from "../message.ts";
 import type { Random } from "../random.ts";
@@ -20,7 +21,9 @@ import { checkRing, checkSuccessor } from "../ring/check-ring.ts";
 import type { RingState } from "../ring/ring-state.ts";
 import type { RingView } from "../views.ts";
 import { Acceptor } from "./acceptor.ts";
+import { forced } from "./changes.ts";
 import { type Change, Proposer, votersOf } from "./proposer.ts";
+import { Recall } from "./recall.ts";
 
 export interface EpochParts {
   readonly self: NodeId;
@@ -42,6 +45,7 @@ const repeatMs = 200;
 export class Epochs {
   readonly #parts: EpochParts;
   readonly #acceptor: Acceptor;
+  readonly #recall: Recall;
   readonly #proposer: Proposer;
   /** The newest state that is being saved. */
   #saving: RingState | undefined;
@@ -54,9 +58,17 @@ export class Epochs {
     const { self, out, random } = parts;
     const encode = (ring: RingState): Uint8Array => parts.encode(ring);
     const decode = (bytes: Uint8Array): RingState | undefined => parts.decode(bytes);
-    this.#acceptor = new Acceptor({ out, state, encode, decode });
+    this.#recall = new Recall({
+      ...{ self, out, random },
+      nextEpoch: () => state().epoch + 1,
+      voters: () => votersOf(state()),
+      restore: (ballot, accepted, then) => this.#acceptor.restore(ballot, accepted, then),
+    });
+    const onForgotten = (epoch: number): void => this.#recall.begin(epoch);
+    this.#acceptor = new Acceptor({ out, state, encode, decode, onForgotten });
     this.#proposer = new Proposer({
       ...{ self, out, random, acceptor: this.#acceptor, state, encode },
+      mayVote: () => this.#mayVote(),
       decide: (ring) => this.#save(ring, "decided"),
     });
   }
@@ -64,9 +76,20 @@ export class Epochs {
   /** Reads what this node has voted. It neither votes nor proposes before. */
   start(_now: Millis): void {
     this.#acceptor.start();
+    this.#recall.start();
+  }
+
+  /**
+   * The disk is older than what this node did with it: it may have voted on any epoch, and votes
+   * again only once every other voter has told it what it remembers (recall.ts).
+   */
+  forgetVotes(): void {
+    this.#recall.begin(Number.POSITIVE_INFINITY);
+    this.#proposer.votesForgotten();
   }
 
   tick(now: Millis): void {
+    this.#recall.tick(now);
     this.#proposer.tick(now);
   }
 
@@ -83,6 +106,22 @@ export class Epochs {
     this.#proposer.propose(now, change, done, timeoutMs);
   }
 
+  /**
+   * A new generation of this node's own making, without any vote: an administrator says that the
+   * lost nodes never come back. `done` gets it once it is in force here; survivors learn it.
+   */
+  force(lost: readonly NodeId[], done: (outcome: RingState | Failed) => void): void {
+    const next = forced(this.#parts.ring().state, lost);
+    const fault = "kind" in next ? undefined : checkRing(next)[0];
+    if ("kind" in next) done(next);
+    else if (fault === undefined) {
+      this.#save(next, "decided", (outcome) => {
+        if (!("kind" in outcome)) this.#recall.end();
+        done(outcome);
+      });
+    } else done(failed("INTERNAL", `the ring would not be sound: ${fault}`));
+  }
+
   /** A member says which epoch it is in. Whoever is behind gets the newest, and that is all. */
   seen(now: Millis, node: NodeId, epoch: number): void {
     const { state } = this.#parts.ring();
@@ -97,8 +136,14 @@ export class Epochs {
         if (this.#mayAnswer(now, from, message)) this.#answer(now, from, message);
         return;
       case "promise":
-      case "accepted":
+        this.#recall.promised(from, message);
+        this.#proposer.receive(now, from, message);
+        return;
       case "rejected":
+        this.#recall.rejected(message);
+        this.#proposer.receive(now, from, message);
+        return;
+      case "accepted":
         this.#proposer.receive(now, from, message);
         return;
       case "ring-ask":
@@ -117,8 +162,13 @@ export class Epochs {
     const { state } = this.#parts.ring();
     if (epoch > state.epoch + 1) this.#ask(now, from);
     else if (epoch <= state.epoch || !votersOf(state).includes(from)) this.#tell(now, from);
-    else return ballot.node === from && this.#acceptor.isReady;
+    else return ballot.node === from && this.#mayVote();
     return false;
+  }
+
+  /** Not before it knows what it voted already. */
+  #mayVote(): boolean {
+    return this.#acceptor.isLoaded && this.#recall.isOver;
   }
 
   #answer(now: Millis, from: NodeId, message: Question): void {
@@ -169,9 +219,16 @@ export class Epochs {
   }
 
   /** Durable before it takes force: a node never forgets an epoch that it acted on. */
-  #save(state: RingState, how: "decided" | "learnt"): void {
+  #save(
+    state: RingState,
+    how: "decided" | "learnt",
+    done: (outcome: RingState | Failed) => void = () => {},
+  ): void {
     // What is being saved already is this very state, or a later one that says all it says.
-    if (this.#saving !== undefined && compareRings(state, this.#saving) <= 0) return;
+    if (this.#saving !== undefined && compareRings(state, this.#saving) <= 0) {
+      done(failed("OVERLOADED", "another ring is being saved; try again"));
+      return;
+    }
     this.#saving = state;
     const bytes = this.#parts.encode(state);
     this.#parts.out.store({ kind: "save-meta", name: "ring", bytes }, (outcome, later) => {
@@ -179,7 +236,11 @@ export class Epochs {
       if (outcome.kind === "failed") {
         this.#parts.out.notice({ kind: "refused", what: "ring", why: outcome.message });
         this.#proposer.undecided(later);
-      } else this.#install(later, state, how);
+        done(failed("LOG_FAILED", `the ring cannot be saved: ${outcome.message}`));
+      } else {
+        this.#install(later, state, how);
+        done(this.#parts.ring().state);
+      }
     });
   }
 

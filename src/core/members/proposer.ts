@@ -13,7 +13,7 @@ import type { Random } from "../random.ts";
 import { checkRing, checkSuccessor } from "../ring/check-ring.ts";
 import type { RingState } from "../ring/ring-state.ts";
 import type { Acceptor } from "./acceptor.ts";
-import { type Accepted, compareBallots } from "./vote.ts";
+import { type Accepted, compareBallots, latestAccepted } from "./vote.ts";
 
 /** The next state, the same one when nothing is left to do, or why it cannot be. */
 export type Change = (state: RingState) => RingState | Failed;
@@ -25,6 +25,8 @@ export interface ProposerParts {
   readonly out: Out;
   readonly random: Random;
   readonly acceptor: Acceptor;
+  /** Whether this node knows what it voted on the next epoch already. */
+  mayVote(): boolean;
   state(): RingState;
   encode(state: RingState): Uint8Array;
   /** A majority has accepted it. Ends in `installed`, or in `undecided` when it cannot be saved. */
@@ -120,6 +122,11 @@ export class Proposer {
     this.#pause(now);
   }
 
+  /** This node's own votes in the attempt may hide earlier ones. */
+  votesForgotten(): void {
+    if (this.#attempt?.phase !== "deciding") this.#attempt = undefined;
+  }
+
   #advance(now: Millis): void {
     const { self, acceptor } = this.#parts;
     const [proposal] = this.#queue;
@@ -130,7 +137,7 @@ export class Proposer {
       this.#advance(now);
       return;
     }
-    if (!acceptor.isReady) return;
+    if (!this.#parts.mayVote()) return;
     const round = Math.max(this.#round, acceptor.promised.round) + 1;
     const attempt: Attempt = {
       epoch: this.#parts.state().epoch + 1,
@@ -174,7 +181,7 @@ export class Proposer {
   /** With a majority of promises: what may have been decided already, or else one's own. */
   #choose(now: Millis, attempt: Attempt): void {
     const state = this.#parts.state();
-    const earlier = latest([...attempt.promises.values()]);
+    const earlier = latestAccepted([...attempt.promises.values()]);
     const next = earlier?.state ?? this.#make(now, state);
     if (next === undefined) return;
     const faults = [...checkRing(next), ...checkSuccessor(state, next)];
@@ -308,14 +315,4 @@ export class Proposer {
 export function votersOf({ members, owners }: RingState): readonly NodeId[] {
   const owning = new Set(owners.flat());
   return members.filter(({ id, state }) => state !== "left" && owning.has(id)).map(({ id }) => id);
-}
-
-function latest(accepted: readonly (Accepted | undefined)[]): Accepted | undefined {
-  return accepted.reduce(
-    (best, one) =>
-      one !== undefined && (best === undefined || compareBallots(one.ballot, best.ballot) > 0)
-        ? one
-        : best,
-    undefined,
-  );
 }

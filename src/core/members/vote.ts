@@ -30,6 +30,17 @@ export function compareBallots(a: Ballot, b: Ballot): number {
   return a.round - b.round || a.node - b.node;
 }
 
+/** Of what voters accepted, that which may have been decided. */
+export function latestAccepted(accepted: readonly (Accepted | undefined)[]): Accepted | undefined {
+  return accepted.reduce(
+    (best, one) =>
+      one !== undefined && (best === undefined || compareBallots(one.ballot, best.ballot) > 0)
+        ? one
+        : best,
+    undefined,
+  );
+}
+
 export function encodeVote(vote: Vote, encode: (state: RingState) => Uint8Array): Uint8Array {
   const { generation, epoch, promised, accepted } = vote;
   const writer = new Writer(64);
