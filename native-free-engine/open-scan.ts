@@ -11,7 +11,7 @@ import { RunCursor } from "./run-cursor.ts";
 import { EngineScan, type ScanBounds } from "./scan.ts";
 import type { TableHandle } from "./table-set.ts";
 import type { View } from "./tree.ts";
-import { overlaps } from "./version.ts";
+import { overlapSpan, overlaps } from "./version.ts";
 import { BackwardWalk, ForwardWalk } from "./walk.ts";
 
 export function openScan(
@@ -83,13 +83,17 @@ function cursorsOf(parts: EngineParts, view: View, bounds: ScanBounds, sequence:
   const inRange = (handle: TableHandle) =>
     handle.meta.minSequence <= sequence && overlaps(handle.meta, within);
   const fresh = view.set.fresh.filter(inRange);
-  const runs = view.set.runs.map((run) => run.tables.filter(inRange));
+  const runs = view.set.runs
+    .map(({ metas, tables }) => tables.slice(...overlapSpan(metas, within)))
+    .filter((tables) => tables.length > 0);
   const memtables = view.memtables.filter(
     (memtable) => memtable.keyCount > 0 && memtable.firstSequence <= sequence,
   );
   const skip = sharedByAll([
     ...memtables.map((memtable) => memtable.order().prefix()),
-    ...[...fresh, ...runs.flat()].flatMap(({ meta }) => [meta.smallest, meta.largest]),
+    ...fresh.flatMap(({ meta }) => [meta.smallest, meta.largest]),
+    // What the ends of a run share, all between them does.
+    ...runs.flatMap((run) => [run[0]!.meta.smallest, run.at(-1)!.meta.largest]),
   ]);
   const mayRead = () => parts.pace.synchronous();
   const runCursor = (tables: readonly TableHandle[]) => new RunCursor(tables, { skip, mayRead });
@@ -99,7 +103,7 @@ function cursorsOf(parts: EngineParts, view: View, bounds: ScanBounds, sequence:
       return new MemtableCursor(memtable, { limit, skip });
     }),
     ...fresh.map((handle) => runCursor([handle])),
-    ...runs.filter((tables) => tables.length > 0).map(runCursor),
+    ...runs.map(runCursor),
   ];
 }
 

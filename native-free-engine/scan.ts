@@ -64,19 +64,22 @@ export class EngineScan implements Scan {
     if (this.#busy) throw new TypeError("the previous nextMany of this scan has not finished");
     this.#busy = true;
     try {
+      // Many short scans are one long one to the loop. They wait before the work: with what 128 of
+      // them had read waiting for the turn, collecting garbage took a third of the time, and 50
+      // entries cost 60 us instead of 25.
+      const { walk, turn } = this.#parts;
+      if (turn.isOver(unitsPerCall)) await turn.admission();
+      if (this.#closed) throw new EngineError("CLOSED", "the scan was closed while it waited");
       const pairs: Pair[] = [];
       const want = Math.min(count, this.#left);
       while (pairs.length < want && !this.#ended) {
         this.#fill(pairs, want);
         if (pairs.length === want || this.#ended) break;
-        const { walk, turn } = this.#parts;
         if (walk.state === blocked) await walk.load();
         if (turn.isOver(entriesPerLook)) await turn.later(undefined);
         if (this.#closed) throw new EngineError("CLOSED", "the scan was closed while reading");
       }
-      // Many short scans are one long one to the loop.
-      const over = this.#parts.turn.isOver(unitsPerCall + (pairs.length >>> 1));
-      if (over) await this.#parts.turn.later(undefined);
+      turn.isOver(pairs.length >>> 1);
       this.#left -= pairs.length;
       return pairs;
     } finally {

@@ -138,6 +138,7 @@ export class OpenTables {
 /** Tables of one deeper level: disjoint, in key order. */
 export interface SortedRun {
   readonly index: KeyIndex;
+  readonly metas: readonly TableMeta[];
   readonly tables: readonly TableHandle[];
 }
 
@@ -160,6 +161,7 @@ export class TableSet {
       .filter((tables) => tables.length > 0)
       .map((tables) => ({
         index: KeyIndex.of(tables.map((table) => table.smallest)),
+        metas: tables,
         tables: of(tables),
       }));
     for (const handle of handles.values()) handle.uses += 1;

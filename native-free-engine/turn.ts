@@ -17,6 +17,8 @@ export class Turn {
   #startedAt = 0;
   #units = 0;
   #waiting: (() => void)[] = [];
+  /** They wait to begin. */
+  #queue: (() => void)[] = [];
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -43,6 +45,32 @@ export class Turn {
     return new Promise((resolve) => this.onNext(() => resolve(value)));
   }
 
+  /**
+   * For work whose outcome is large: it waits before it begins. Once a turn comes, one after the
+   * other begins, when the one before has handed over its outcome, until that turn is over too.
+   */
+  admission(): Promise<void> {
+    return new Promise((resolve) => {
+      if (!this.#watching) this.#watch();
+      this.#queue.push(resolve);
+    });
+  }
+
+  async #admit(): Promise<void> {
+    let admitted = 0;
+    for (const begin of this.#queue) {
+      if (admitted > 0 && this.isOver(0)) break;
+      begin();
+      admitted += 1;
+      // It works when it is resumed, and then its caller is.
+      await undefined;
+      await undefined;
+      await undefined;
+    }
+    this.#queue = this.#queue.slice(admitted);
+    if (this.#queue.length > 0 && !this.#watching) this.#watch();
+  }
+
   #watch(): void {
     this.#watching = true;
     this.#startedAt = this.#clock.elapsed();
@@ -54,6 +82,7 @@ export class Turn {
       const actions = this.#waiting;
       this.#waiting = [];
       for (const action of actions) action();
+      if (this.#queue.length > 0) void this.#admit();
     });
   }
 }

@@ -16,10 +16,13 @@ import {
 } from "./block.ts";
 
 const view = emptyEntryView();
+const noBytes = new Uint8Array(0);
+/** Entries of a block of short ones: such columns take 10 KiB. */
+const smallMax = 256;
 
 export class BlockColumns {
   n = 0;
-  bytes: Uint8Array = new Uint8Array(0);
+  bytes: Uint8Array = noBytes;
   prefixAt = 0;
   prefixLength = 0;
   suffixAt = new Int32Array(64);
@@ -30,6 +33,17 @@ export class BlockColumns {
   sequence = new Float64Array(64);
   expiry = new Float64Array(64);
   head = new Float64Array(64);
+
+  /** Lets go of the block. */
+  clear(): void {
+    this.n = 0;
+    this.bytes = noBytes;
+  }
+
+  /** Worth keeping for another block. */
+  get isSmall(): boolean {
+    return this.kind.length <= smallMax;
+  }
 
   /** Decodes the body `bytes[at, end)`; returns what is wrong with it, or undefined. */
   decode(bytes: Uint8Array, at: number, end: number, skip: number): string | undefined {

@@ -10,8 +10,18 @@ import { type BlockReader, type Body, freshBytes, type Run } from "./block-reade
 import type { KeyIndex } from "./key-index.ts";
 
 const readAheadBytes = 128 << 10;
-/** Copies of cached blocks are gathered in buffers of this size. */
+/**
+ * Copies of cached blocks are gathered in buffers of this size, which all cursors share, and the
+ * columns of a closed cursor serve the next one: with its own of each, a scan of 10 entries took
+ * 20 us instead of 14.
+ */
 const slabBytes = 64 << 10;
+let slab: Uint8Array = new Uint8Array(0);
+let slabEnd = 0;
+const spareColumns: BlockColumns[] = [];
+const spareColumnsMax = 256;
+/** Stands for the columns of a cursor that has not decoded a block. */
+const noColumns = new BlockColumns();
 /** More blocks than this are never in one read. */
 const aheadMax = 1 << 16;
 
@@ -43,15 +53,13 @@ export class TableCursor implements Cursor {
   readonly #index: KeyIndex;
   readonly #skip: number;
   readonly #mayRead: () => boolean;
-  readonly #columns = new BlockColumns();
+  #columns = noColumns;
   #i = 0;
   /** The block in the columns, -1 for none. */
   #block = -1;
   #run: Run | undefined;
   /** Blocks to read next time. */
   #ahead = 1;
-  #slab: Uint8Array = new Uint8Array(0);
-  #slabEnd = 0;
   /** The move that is under way or blocked. */
   #goal = 0;
   #target: Target = "first";
@@ -127,7 +135,7 @@ export class TableCursor implements Cursor {
     this.#closed = true;
     this.state = atEnd;
     this.#run = undefined;
-    this.#slab = new Uint8Array(0);
+    this.#dropColumns();
     this.#reader.release();
   }
 
@@ -211,6 +219,7 @@ export class TableCursor implements Cursor {
 
   #decode(block: number, body: Body): void {
     this.#block = -1;
+    if (this.#columns === noColumns) this.#columns = spareColumns.pop() ?? new BlockColumns();
     const what = this.#columns.decode(body.bytes, body.at, body.end, this.#skip);
     if (what !== undefined) throw this.#reader.damage(block, what);
     this.#block = block;
@@ -219,16 +228,23 @@ export class TableCursor implements Cursor {
   /** A private copy of a body that stands in the cache. */
   #own(body: Body): Body {
     const length = body.end - body.at;
-    if (this.#slabEnd + length > this.#slab.length) {
-      // The first slab is small, since most seeks read little.
-      this.#slab = freshBytes(Math.max(length, Math.min(slabBytes, 4 * this.#slab.length)));
-      this.#slabEnd = 0;
+    if (slabEnd + length > slab.length) {
+      slab = freshBytes(Math.max(length, slabBytes));
+      slabEnd = 0;
     }
-    const at = this.#slabEnd;
-    const view = new Uint8Array(body.bytes.buffer, body.bytes.byteOffset + body.at, length);
-    this.#slab.set(view, at);
-    this.#slabEnd = at + length;
-    return { bytes: this.#slab, at, end: at + length };
+    const at = slabEnd;
+    slab.set(new Uint8Array(body.bytes.buffer, body.bytes.byteOffset + body.at, length), at);
+    slabEnd = at + length;
+    return { bytes: slab, at, end: at + length };
+  }
+
+  #dropColumns(): void {
+    const columns = this.#columns;
+    if (columns === noColumns) return;
+    this.#columns = noColumns;
+    this.#block = -1;
+    columns.clear();
+    if (columns.isSmall && spareColumns.length < spareColumnsMax) spareColumns.push(columns);
   }
 
   /** The blocks to read together with this one, in the direction of the move. */

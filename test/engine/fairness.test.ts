@@ -89,13 +89,19 @@ describe("a timer fires on time", () => {
     });
   }
 
-  test("while many callers put at once", async () => {
+  const many: Record<string, (i: number) => Promise<unknown>> = {
+    put: (i) => engine.put(nameOf(i % entries), "many"),
+    "scan 100 entries": async (i) => {
+      const scan = engine.scan({ gte: nameOf(i % entries), limit: 100 });
+      await scan.nextMany(100);
+      await scan.close();
+    },
+  };
+  test.each(Object.keys(many))("while many callers %s at once", async (name) => {
     const late = await bestLateness(async () => {
       const until = performance.now() + loadMs;
       const caller = async (from: number): Promise<void> => {
-        for (let i = from; performance.now() < until; i++) {
-          await engine.put(nameOf(i % entries), "many");
-        }
+        for (let i = from; performance.now() < until; i++) await many[name]?.(i * 97);
       };
       await Promise.all(Array.from({ length: 128 }, (_, from) => caller(from)));
     }, bound);
