@@ -2,71 +2,9 @@
 import { describe, expect, test } from "vitest";
 import type { CausalContext } from "../../src/core/clock/versions.ts";
 import type { NodeId } from "../../src/core/ids.ts";
-import type { Result } from "../../src/core/message.ts";
-import { Ring } from "../../src/core/ring/ring.ts";
-import { heldIn } from "./inspect.ts";
-import { keyFrom, textOf } from "./workload.ts";
+import { agreedOn, dropHints, get, ownersOf, put } from "./story.ts";
+import { keyFrom } from "./workload.ts";
 import { World } from "./world.ts";
-
-let operations = 0;
-
-interface PutOptions {
-  readonly context?: CausalContext;
-  readonly w?: number;
-  readonly ttlMs?: number;
-  readonly strict?: boolean;
-}
-
-async function put(
-  world: World,
-  at: NodeId,
-  key: string,
-  value: string | undefined,
-  { context, w, ttlMs = 0, strict = false }: PutOptions = {},
-): Promise<Result | undefined> {
-  operations += 1;
-  return world.ask(at, {
-    kind: "put",
-    key: keyFrom(key),
-    context,
-    value: value === undefined ? undefined : Buffer.from(value),
-    ttlMs,
-    operation: { at: Math.floor(world.timeline.now), nonce: operations, retried: false },
-    w,
-    strict,
-    deadlineMs: 2_000,
-    trace: false,
-  });
-}
-
-async function get(world: World, at: NodeId, key: string, r?: number) {
-  const result = await world.ask(at, {
-    kind: "get",
-    key: keyFrom(key),
-    r,
-    strict: false,
-    deadlineMs: 2_000,
-    trace: false,
-  });
-  if (result?.kind !== "found") throw new Error(`get at ${at}: ${JSON.stringify(result)}`);
-  const values = result.values.map(textOf).sort();
-  return { values, context: result.context, degraded: result.degraded };
-}
-
-/** All owners hold the same of these keys; gives their values. */
-async function agreedOn(world: World, keys: readonly string[]): Promise<Record<string, string[]>> {
-  const values: Record<string, string[]> = {};
-  for (const [key, copies] of await heldIn(world, keys)) {
-    expect(new Set(copies.map(({ versions }) => versions)).size, `${key} differs`).toBe(1);
-    values[key] = [...(copies[0]?.values ?? [])].sort();
-  }
-  return values;
-}
-
-function ownersOf(world: World, key: string): readonly NodeId[] {
-  const ring = new Ring(world.ringOf(1), 1);
-  return ring.owners(ring.partitionOf(keyFrom(key)));
-}
 
 const keys = Array.from({ length: 30 }, (_, i) => `key ${i}`);
 
@@ -198,6 +136,25 @@ describe("starting again", () => {
     expect((await get(world, 3, "never written")).values).toEqual([]);
   });
 
+  test("an acknowledgement meant for the process before counts for nothing", async () => {
+    const world = new World({ seed: 12, nodes: 3 });
+    await world.start();
+    world.crash(3);
+    await world.run(6_000);
+    // Node 2 answers the first write after the node that sent it has started again …
+    world.freeze(2);
+    void put(world, 1, "a", "first");
+    await world.run(5);
+    world.crash(1, 0);
+    // … and never hears of the second.
+    world.network.cut(1, 2);
+    await world.restart(1);
+    await world.run(50);
+    const second = put(world, 1, "b", "second");
+    world.thaw(2);
+    expect(await second).toMatchObject({ kind: "failed", applied: "maybe" });
+  });
+
   test("a client that retries one write through two coordinators makes one value", async () => {
     const world = new World({ seed: 9, nodes: 3 });
     await world.start();
@@ -246,27 +203,3 @@ describe("starting again", () => {
     for (const id of world.ids) expect((await get(world, id, "a")).values).toEqual([]);
   });
 });
-
-async function dropHints(world: World, holder: NodeId, target: NodeId): Promise<void> {
-  const store = world.storeOf(holder);
-  const { digestOf } = await import("../../src/core/clock/digest.ts");
-  for (;;) {
-    let isLast: boolean | undefined;
-    store.run({ kind: "read-hints", target, bytes: 1 << 20 }, (outcome) => {
-      if (outcome.kind !== "hints") throw new Error(outcome.kind);
-      const entries = outcome.entries.map(({ key, versions }) => ({
-        key,
-        digest: digestOf(versions),
-      }));
-      if (entries.length === 0) isLast = true;
-      else {
-        store.run({ kind: "drop-hints", target, entries }, () => {
-          isLast = outcome.isLast;
-        });
-      }
-    });
-    await world.timeline.runUntil(world.timeline.now + 10_000, () => isLast !== undefined);
-    if (isLast === undefined) throw new Error("hints are not answered");
-    if (isLast) return;
-  }
-}
