@@ -17,10 +17,23 @@ export interface ConnectOptions {
   readonly timeoutMs?: number | undefined;
   /** Calls that may wait at a time, for a node or an answer; more are OVERLOADED. Default 4096. */
   readonly requestsMax?: number | undefined;
-  /** Sent to the nodes in the handshake; they may demand one. */
+  /** Sent to the nodes in the handshake; they may demand one. In the clear without `tls`. */
   readonly token?: string | undefined;
+  /** `true`: nodes prove themselves with certificates that the system's authorities signed. */
+  readonly tls?: true | TlsOptions | undefined;
   /** Also ask a second node when the first takes longer than usual. Default true. */
   readonly hedge?: boolean | undefined;
+}
+
+/** All of it PEM: the text of files such as `kvctl cert` makes. */
+export interface TlsOptions {
+  /** The authorities whose nodes are believed. Default: those that the system knows. */
+  readonly ca?: BytesInput | undefined;
+  /** What this client proves itself with, and the key that belongs to it. */
+  readonly cert?: BytesInput | undefined;
+  readonly key?: BytesInput | undefined;
+  /** The host that certificates must name, where it is not the one that is dialled. */
+  readonly servername?: string | undefined;
 }
 
 export interface CallOptions {

@@ -6,7 +6,7 @@ import type { NodeId } from "../core/ids.ts";
 import type { Key } from "../core/key.ts";
 import { deadlineMsMax, deadlineMsMin } from "../core/limits.ts";
 import type { Command, Failed } from "../core/message.ts";
-import { type Applied, ClusterError, isClusterCode } from "../errors.ts";
+import { type Applied, type ClusterCode, ClusterError, isClusterCode } from "../errors.ts";
 import type { Answer, Waiter } from "./connection.ts";
 
 export interface Request {
@@ -31,6 +31,15 @@ export interface Line {
   send(command: Command, token: Uint8Array | undefined, waiter: Waiter): number;
   forget(request: number): void;
   took(ms: number): void;
+}
+
+/** Why no node can be reached. */
+export interface Unreachable {
+  readonly code: ClusterCode;
+  /** Each node with its reason. */
+  readonly why: string;
+  /** Nodes were reached, but let this client not in: to wait for them is no use. */
+  readonly isFinal: boolean;
 }
 
 export interface Attempt {
@@ -112,7 +121,7 @@ export function closeOf(call: Call): ClusterError {
 }
 
 /** `why` nobody is being asked; undefined when there are connections, but all are full. */
-export function timeoutOf(call: Call, why: string | undefined): ClusterError {
+export function timeoutOf(call: Call, unreachable: Unreachable | undefined): ClusterError {
   const { command, timeoutMs } = call.request;
   const applied = appliedOf(call);
   const isWrite = command.kind === "put";
@@ -124,12 +133,15 @@ export function timeoutOf(call: Call, why: string | undefined): ClusterError {
   }
   if (call.notBefore > 0 && call.lastFailure !== undefined)
     return failureOf(call, call.lastFailure);
-  if (why === undefined) {
+  if (unreachable === undefined) {
     const message = `every connection was full of requests for ${timeoutMs} ms`;
     return new ClusterError("OVERLOADED", message, { applied });
   }
-  const message = `no node was reached within ${timeoutMs} ms: ${why}`;
-  if (applied === "no") return new ClusterError("NO_ENDPOINT", message);
+  const { code, why, isFinal } = unreachable;
+  const message = isFinal
+    ? `not let in: ${why}`
+    : `no node was reached within ${timeoutMs} ms: ${why}`;
+  if (applied === "no") return new ClusterError(code, message);
   const lost = call.lastFailure?.message ?? "the connection was lost";
   return new ClusterError("CONNECTION_LOST", `${lost}; then ${message}`, { applied });
 }

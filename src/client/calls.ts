@@ -21,6 +21,7 @@ import {
   type Request,
   remedyOf,
   timeoutOf,
+  type Unreachable,
 } from "./call.ts";
 import type { Answer } from "./connection.ts";
 
@@ -28,8 +29,8 @@ import type { Answer } from "./connection.ts";
 export interface Lines {
   /** The best node that has not been tried, else the best there is; undefined: none for now. */
   choose(request: Request, tried: ReadonlySet<Line>): Line | undefined;
-  /** Why no node can be reached, each with its reason; undefined while one can. */
-  describeFailures(): string | undefined;
+  /** Undefined while one can be reached. */
+  describeFailures(): Unreachable | undefined;
 }
 
 /** Deadlines and hedges are looked at so often: one timer for all calls. */
@@ -122,12 +123,17 @@ export class Calls {
     for (const call of [...this.#calls]) this.#fail(call, closeOf(call));
   }
 
+  /** False when it has to wait for a node. */
   #start(call: Call, now: number): boolean {
     const line = this.#lines.choose(call.request, call.tried);
     if (line === undefined) {
       call.notBefore = 0;
-      this.#waiting.add(call);
-      return false;
+      if (this.#lines.describeFailures()?.isFinal !== true) {
+        this.#waiting.add(call);
+        return false;
+      }
+      this.#fail(call, this.#timeoutOf(call));
+      return true;
     }
     this.#waiting.delete(call);
     this.#send(call, line, now);

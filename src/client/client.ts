@@ -59,11 +59,12 @@ class ClusterClient implements Client {
 
   constructor(endpoints: readonly string[], options: ConnectOptions) {
     this.#timeoutMs = timeoutFrom(options.timeoutMs, deadlineMsDefault);
-    const { isAware, headers, callsMax, hedge } = settingsFrom(options);
+    const { isAware, headers, tls, callsMax, hedge } = settingsFrom(options);
     this.#pool = new Pool({
       endpoints,
       isAware,
       headers,
+      tls,
       onChange: () => {
         this.#calls.retry();
         for (const listener of this.#onChange) listener();
@@ -190,10 +191,11 @@ class ClusterClient implements Client {
   }
 
   #unreachable(): ClusterError {
-    return new ClusterError(
-      "NO_ENDPOINT",
-      `no node can be reached: ${this.#pool.describeFailures() ?? "none tells the ring"}`,
-    );
+    const { code, why } = this.#pool.describeFailures() ?? {
+      ...({ code: "NO_ENDPOINT", why: "none tells the ring" } as const),
+    };
+    const what = code === "NO_ENDPOINT" ? "no node can be reached" : "not let in";
+    return new ClusterError(code, `${what}: ${why}`);
   }
 }
 

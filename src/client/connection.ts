@@ -10,7 +10,7 @@ import type { ClientMessage, Command, Message, Result } from "../core/message.ts
 import type { RingState } from "../core/ring/ring-state.ts";
 import { decodeFrame, FrameWriter } from "../core/wire/codec.ts";
 import type { KeepAlive } from "../runtime/keep-alive.ts";
-import { dial, type Socket } from "../runtime/sockets.ts";
+import { type DialTls, dial, type Socket } from "../runtime/sockets.ts";
 
 export interface Answer {
   readonly result: Result;
@@ -26,8 +26,10 @@ export interface Waiter {
 
 export interface ConnectionParts {
   readonly headers: Readonly<Record<string, string>>;
+  readonly tls: DialTls | undefined;
   readonly keepAlive: KeepAlive;
-  closed(why: string): void;
+  /** `code` is the node's, or TLS_FAILED; undefined where only the connection broke. */
+  closed(why: string, code: string | undefined): void;
   ringNews(connection: Connection, state: RingState, down: readonly number[]): void;
 }
 
@@ -65,13 +67,14 @@ export class Connection {
       address,
       protocol: "client",
       headers: parts.headers,
+      tls: parts.tls,
       onOpen: () => {
         this.#isOpen = true;
         parts.keepAlive.add(this.#socket);
         this.#queue({ kind: "watch-ring" });
       },
       onMessage: (bytes) => this.#receive(bytes),
-      onClose: (why) => this.#closed(why),
+      onClose: (why, code) => this.#closed(why, code),
     });
   }
 
@@ -185,13 +188,13 @@ export class Connection {
     }
   }
 
-  #closed(why: string): void {
+  #closed(why: string, code?: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#parts.keepAlive.delete(this.#socket);
     const waiters = [...this.#waiters.values()];
     this.#waiters.clear();
-    this.#parts.closed(why);
+    this.#parts.closed(why, code);
     for (const waiter of waiters) waiter.lost(why);
   }
 }

@@ -17,6 +17,7 @@ import { faultOfBucketName } from "../core/members/buckets.ts";
 import { ClusterError } from "../errors.ts";
 import type { BucketProperties, BytesInput, ConnectOptions } from "./api.ts";
 import { Context } from "./context.ts";
+import { tlsFrom } from "./tls.ts";
 
 const encoder = new TextEncoder();
 
@@ -84,7 +85,8 @@ export function limitFrom(given: number | undefined): number {
 }
 
 /** What `connect` was given, with the defaults filled in. */
-export function settingsFrom({ routing, requestsMax: most, token, hedge }: ConnectOptions) {
+export function settingsFrom(options: ConnectOptions) {
+  const { routing, requestsMax: most, token, hedge } = options;
   if (routing !== undefined && routing !== "aware" && routing !== "any") {
     const message = `routing is "aware" or "any", not ${JSON.stringify(routing)}`;
     throw new ClusterError("INVALID_ARGUMENT", message);
@@ -102,6 +104,7 @@ export function settingsFrom({ routing, requestsMax: most, token, hedge }: Conne
     isAware: routing !== "any",
     callsMax: most ?? requestsMax,
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    tls: tlsFrom(options.tls),
     hedge: hedge !== false,
   };
 }

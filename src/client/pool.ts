@@ -6,8 +6,10 @@
 import type { NodeId } from "../core/ids.ts";
 import { partitionOf } from "../core/key.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
+import type { ClusterCode } from "../errors.ts";
 import { KeepAlive } from "../runtime/keep-alive.ts";
-import type { Line, Request } from "./call.ts";
+import type { DialTls } from "../runtime/sockets.ts";
+import type { Line, Request, Unreachable } from "./call.ts";
 import type { Lines } from "./calls.ts";
 import { Connection } from "./connection.ts";
 import { downIn, inOrder, pickOf } from "./routing.ts";
@@ -19,6 +21,11 @@ const probeMs = 2_000;
 const pauseMsMin = 50;
 const pauseMsMax = 2_000;
 
+/** What only whoever runs the client can mend, the most telling first. */
+const refusals: readonly ClusterCode[] = [
+  ...(["AUTH_FAILED", "AUTH_REQUIRED", "FORBIDDEN", "TLS_FAILED", "PROTOCOL_UNSUPPORTED"] as const),
+];
+
 interface Slot {
   readonly address: string;
   connection: Connection | undefined;
@@ -26,6 +33,8 @@ interface Slot {
   timer: NodeJS.Timeout | undefined;
   /** Why the last attempt failed. */
   why: string;
+  /** What the node itself said about it. */
+  code: string | undefined;
   /** Who is down, as this node says; undefined until it has said anything. */
   down: readonly NodeId[] | undefined;
 }
@@ -34,6 +43,8 @@ export interface PoolOptions {
   readonly endpoints: readonly string[];
   readonly isAware: boolean;
   readonly headers: Readonly<Record<string, string>>;
+  /** Without it connections are in the clear. */
+  readonly tls: DialTls | undefined;
   /** Something changed that may let waiting calls go on. */
   onChange(): void;
 }
@@ -90,13 +101,18 @@ export class Pool implements Lines {
     );
   }
 
-  describeFailures(): string | undefined {
+  describeFailures(): Unreachable | undefined {
     const slots = [...this.#slots.values()];
     if (slots.some(({ connection }) => connection?.isUp)) return undefined;
     const failures = slots.map(({ address, why }) =>
       why.includes(address) ? why : `${address} (${why})`,
     );
-    return failures.length === 0 ? "no endpoint is known" : failures.join(", ");
+    const refusal = refusals.find((known) => slots.some(({ code }) => code === known));
+    return {
+      code: refusal ?? "NO_ENDPOINT",
+      why: failures.length === 0 ? "no endpoint is known" : failures.join(", "),
+      isFinal: refusal !== undefined && this.hasFailed,
+    };
   }
 
   /** No attempt is under way any more, and none has worked. */
@@ -165,15 +181,16 @@ export class Pool implements Lines {
     if (this.#isClosed) return;
     const slot: Slot = this.#slots.get(address) ?? {
       ...{ address, connection: undefined, pauseMs: pauseMsMin, timer: undefined },
-      ...{ why: "connecting", down: undefined },
+      ...{ why: "connecting", code: undefined, down: undefined },
     };
     this.#slots.set(address, slot);
     slot.timer = undefined;
     try {
       slot.connection = new Connection(address, {
         headers: this.#options.headers,
+        tls: this.#options.tls,
         keepAlive: this.#keepAlive,
-        closed: (why) => this.#lost(slot, why),
+        closed: (why, code) => this.#lost(slot, why, code),
         ringNews: (connection, state, down) => this.#learn(slot, { connection, state, down }),
       });
     } catch (error) {
@@ -182,9 +199,10 @@ export class Pool implements Lines {
     }
   }
 
-  #lost(slot: Slot, why: string): void {
+  #lost(slot: Slot, why: string, code?: string): void {
     slot.connection = undefined;
     slot.why = why;
+    slot.code = code;
     slot.down = undefined;
     if (this.#isClosed || this.#slots.get(slot.address) !== slot) return;
     if (this.#isWanted(slot.address)) {
@@ -221,6 +239,7 @@ export class Pool implements Lines {
     // Only now: who takes connections and drops them is not back.
     slot.pauseMs = pauseMsMin;
     slot.why = "connected";
+    slot.code = undefined;
     slot.down = down;
     if (isNewer(state, this.#ring)) this.#adopt(state);
     this.#countDown();

@@ -48,8 +48,10 @@ export function world(count: number, more: { callsMax?: number; hedge?: boolean 
         const usable = lines.filter(({ isUsable }) => isUsable);
         return pickOf(usable, { tried, now: performance.now() });
       },
-      describeFailures: () =>
-        lines.some(({ isUsable }) => isUsable) ? undefined : "a:1 (refused), b:2 (refused)",
+      describeFailures: () => {
+        if (lines.some(({ isUsable }) => isUsable)) return undefined;
+        return { code: "NO_ENDPOINT", why: "a:1 (refused), b:2 (refused)", isFinal: false };
+      },
     },
     callsMax: more.callsMax ?? 100,
     hedge: more.hedge ?? true,
