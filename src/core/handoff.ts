@@ -4,10 +4,14 @@
  * only if it did not change meanwhile; it never expires. Hints of a node that is no member any
  * more, or no holder of the key, go to those who are.
  *
+ * What was kept for another data centre goes to any owner there, which stores it, keeps hints for
+ * the others there in the same step, and so brings it to them itself.
+ *
  * A target with nothing kept for it is told so: it then knows that it missed nothing here.
  */
 import { digestOf } from "./clock/digest.ts";
 import type { Out } from "./event.ts";
+import { addresseesOf, heirsOf, isFar, neighboursOf } from "./hint-addresses.ts";
 import type { Millis, NodeId, RequestId } from "./ids.ts";
 import { pageBytesAim } from "./limits.ts";
 import type { Entry, HintMessage } from "./message.ts";
@@ -40,6 +44,8 @@ export const handoffDefaults: HandoffTuning = {
 const sayTimes = 3;
 const sayAgainMs = 1_000;
 const pauseMsMax = 2_000;
+/** Over a long way a batch is so many pages: one is under way at a time. */
+const farPages = 4;
 const shareMin = 0.02;
 
 export interface HandoffParts {
@@ -75,6 +81,7 @@ class Target {
 }
 
 interface Batch {
+  readonly to: NodeId;
   readonly request: RequestId;
   readonly entries: readonly Entry[];
   readonly at: Millis;
@@ -125,8 +132,8 @@ export class Handoff {
       const { sent } = target;
       if (sent !== undefined) {
         const isLate = now - sent.at >= this.#parts.tuning.timeoutMs;
-        if (isLate) this.#parts.liveness.missed(node, now);
-        if (isLate || !this.#parts.liveness.isLive(node)) this.#fail(now, target);
+        if (isLate) this.#parts.liveness.missed(sent.to, now);
+        if (isLate || !this.#parts.liveness.isLive(sent.to)) this.#fail(now, target);
       }
       const isReady = target.keys > 0 && !target.isBusy && now >= target.notBefore;
       if (isReady && this.#isReachable(node)) this.#readBatch(now, node, target);
@@ -152,7 +159,12 @@ export class Handoff {
   }
 
   #isReachable(node: NodeId): boolean {
-    return !this.#parts.ring().isMember(node) || this.#parts.liveness.isLive(node);
+    const { liveness } = this.#parts;
+    const ring = this.#parts.ring();
+    if (!ring.isMember(node) || liveness.isLive(node)) return true;
+    if (!isFar(ring, node)) return false;
+    const dc = ring.dcOf(node);
+    return ring.state.members.some(({ id }) => ring.dcOf(id) === dc && liveness.isLive(id));
   }
 
   #count(now: Millis): void {
@@ -184,7 +196,9 @@ export class Handoff {
 
   #readBatch(now: Millis, node: NodeId, target: Target): void {
     target.isBusy = true;
-    const work = { kind: "read-hints", target: node, bytes: pageBytesAim } as const;
+    const pages = isFar(this.#parts.ring(), node) ? farPages : 1;
+    const bytes = pages * pageBytesAim;
+    const work = { kind: "read-hints", target: node, bytes } as const;
     this.#parts.out.store(work, (outcome, later) => {
       if (outcome.kind !== "hints") {
         this.#fail(later, target);
@@ -193,26 +207,40 @@ export class Handoff {
         target.isBusy = false;
       } else {
         const ring = this.#parts.ring();
-        const isTheirs = ({ key }: Entry): boolean =>
-          ring.isMember(node) && ring.holders(ring.partitionOf(key)).includes(node);
-        const moved = outcome.entries.filter((entry) => !isTheirs(entry));
+        const moved = outcome.entries.filter(
+          ({ key }) => addresseesOf(ring, node, key).length === 0,
+        );
         if (moved.length > 0) this.#moveOn(later, node, target, moved);
         else this.#send(now, node, target, outcome.entries);
       }
     });
   }
 
-  #send(now: Millis, node: NodeId, target: Target, entries: readonly Entry[]): void {
+  /** Together goes what the addressee of the first may take. */
+  #send(now: Millis, node: NodeId, target: Target, batch: readonly Entry[]): void {
+    const { liveness } = this.#parts;
+    const ring = this.#parts.ring();
+    const takersOf = ({ key }: Entry) => addresseesOf(ring, node, key);
+    const [to] = batch
+      .slice(0, 1)
+      .flatMap(takersOf)
+      .filter((taker) => liveness.isLive(taker));
+    if (to === undefined) {
+      this.#fail(now, target);
+      return;
+    }
+    const entries = batch.filter((entry) => takersOf(entry).includes(to));
     const request = ++this.#lastRequest;
-    target.sent = { request, entries, at: now };
-    this.#parts.out.send(node, { kind: "hints", request, entries, round: 0 });
+    target.sent = { to, request, entries, at: now };
+    this.#parts.out.send(to, { kind: "hints", request, entries, round: 0 });
   }
 
-  #answered(now: Millis, node: NodeId, request: RequestId, stored: boolean): void {
-    const target = this.#targets.get(node);
+  #answered(now: Millis, from: NodeId, request: RequestId, stored: boolean): void {
+    const found = [...this.#targets].find(([, { sent }]) => sent?.request === request);
+    const [node, target] = found ?? [];
     const sent = target?.sent;
-    if (target === undefined || sent?.request !== request) return;
-    this.#parts.liveness.answered(node, now, now - sent.at);
+    if (node === undefined || target === undefined || sent?.to !== from) return;
+    this.#parts.liveness.answered(from, now, now - sent.at);
     target.sent = undefined;
     if (!stored) {
       this.#fail(now, target);
@@ -236,7 +264,7 @@ export class Handoff {
       else this.#fail(later, target);
     };
     for (const entry of entries) {
-      const holders = ring.holders(ring.partitionOf(entry.key));
+      const holders = heirsOf(ring, node, entry.key);
       const targets = holders.filter((holder) => holder !== self && holder !== node);
       let [steps, isKept] = [0, true];
       const step = (later: Millis, isDone: boolean): void => {
@@ -302,11 +330,25 @@ export class Handoff {
       return;
     }
     this.#batchesIn += 1;
-    out.store({ kind: "merge", entries, round }, (outcome) => {
+    let [left, stored] = [1, true];
+    const step = (isDone: boolean): void => {
+      left -= 1;
+      stored &&= isDone;
+      if (left > 0) return;
       this.#batchesIn -= 1;
-      const stored = outcome.kind === "merged" && outcome.stale === 0;
       out.send(from, { kind: "hints-reply", request, stored });
-    });
+    };
+    for (const entry of isFar(ring, from) ? entries : []) {
+      const targets = neighboursOf(ring, entry.key);
+      if (targets.length === 0) continue;
+      left += 1;
+      out.store({ kind: "keep-hints", targets, entry, round }, ({ kind }) =>
+        step(kind === "durable"),
+      );
+    }
+    out.store({ kind: "merge", entries, round }, (outcome) =>
+      step(outcome.kind === "merged" && outcome.stale === 0),
+    );
   }
 
   #target(node: NodeId): Target {
