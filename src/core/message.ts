@@ -256,6 +256,12 @@ export type SurveyMessage =
   | { readonly kind: "survey"; readonly request: RequestId; readonly question: string }
   | { readonly kind: "survey-reply"; readonly request: RequestId; readonly answer: string };
 
+/** What seals contexts: told to peers that have proved to be nodes, and to nobody else. */
+export interface KeysMessage {
+  readonly kind: "context-keys";
+  readonly keys: readonly { readonly number: number; readonly bytes: Uint8Array }[];
+}
+
 /**
  * Between a client and a node. To a client a context is an opaque, sealed token (context-token.ts)
  * that travels beside the command or result, whose own context is empty on this part of the way:
@@ -288,6 +294,7 @@ export type Message =
   | EpochMessage
   | GossipMessage
   | SurveyMessage
+  | KeysMessage
   | ClientMessage;
 
 /** A client's wish. Contexts are opened before, and sealed after, by the edge. */

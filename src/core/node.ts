@@ -244,6 +244,9 @@ export class Node implements Out {
       case "survey-reply":
         this.#admin.receive(now, from, message);
         return;
+      case "context-keys":
+        // Taken by the edge of the node already, where contexts are sealed and opened.
+        return;
       case "request":
       case "result":
       case "watch-ring":

@@ -308,6 +308,12 @@ const fields: { readonly [K in Kind]: Fields<K> } = {
   "pong-for": { ...sequence, target: small },
   survey: { request: whole, question: text },
   "survey-reply": { request: whole, answer: text },
+  "context-keys": {
+    keys: fc.array(
+      fc.record({ number: whole, bytes: fc.uint8Array({ minLength: 16, maxLength: 16 }) }),
+      { maxLength: 8 },
+    ),
+  },
   request: { request: whole, command, token },
   result: { request: whole, result, token },
   "watch-ring": {},

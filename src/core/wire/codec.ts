@@ -10,6 +10,8 @@ import { readClient, writeClient } from "./client.ts";
 import { readEpoch, writeEpoch } from "./epoch.ts";
 import { readGossip, readSurvey, writeGossip, writeSurvey } from "./gossip.ts";
 import { readHint, writeHint } from "./hint.ts";
+import { readKeys, writeKeys } from "./keys.ts";
+import { kinds } from "./kinds.ts";
 import { Malformed, Reader } from "./reader.ts";
 import { readReplica, writeReplica } from "./replica.ts";
 import { readTransfer, writeTransfer } from "./transfer.ts";
@@ -202,6 +204,9 @@ function writeMessage(writer: Writer, message: Message): void {
     case "survey-reply":
       writeSurvey(writer, message);
       break;
+    case "context-keys":
+      writeKeys(writer, message);
+      break;
     default:
       unreachable(message);
   }
@@ -222,7 +227,7 @@ function readMessage(reader: Reader): Message {
     case 4:
       return readGossip(reader, code);
     case 5:
-      return readSurvey(reader, code);
+      return code === kinds["context-keys"] ? readKeys(reader) : readSurvey(reader, code);
     case 6:
       return readClient(reader, code);
     case 7:

@@ -37,6 +37,7 @@ export const kinds = {
   "pong-for": 0x45,
   survey: 0x50,
   "survey-reply": 0x51,
+  "context-keys": 0x52,
   request: 0x60,
   result: 0x61,
   "watch-ring": 0x62,
