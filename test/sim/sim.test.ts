@@ -1,10 +1,10 @@
 /** A seed, a world, some clients and some trouble; then what must hold. */
 import { describe, expect, test } from "vitest";
-import type { NodeId } from "../../src/core/ids.ts";
 import { seededRandom } from "../../src/core/random.ts";
 import { findWrongs, type WriteSeen } from "./checks.ts";
 import { heldIn } from "./inspect.ts";
-import { calm, rough } from "./network.ts";
+import { rough } from "./network.ts";
+import { crashes, cuts, freezes, makeTrouble, settle } from "./trouble.ts";
 import { SimClient } from "./workload.ts";
 import { World } from "./world.ts";
 
@@ -33,38 +33,11 @@ function startClients(
   });
 }
 
-/** Crashes, restarts and cuts, one after the other. */
-async function makeTrouble(world: World, seed: number, ms: number): Promise<void> {
-  const random = seededRandom(seed * 77 + 5);
-  const end = world.timeline.now + ms;
-  const any = (): NodeId => world.ids[random.below(world.ids.length)]!;
-  while (world.timeline.now < end) {
-    const choice = random.below(4);
-    if (choice === 0 && world.live.length > 3) world.crash(any());
-    else if (choice === 1) {
-      for (const id of world.ids) if (!world.live.includes(id)) await world.restart(id);
-    } else if (choice === 2) {
-      const side = world.ids.filter(() => random.below(2) === 0);
-      world.network.partition(
-        side,
-        world.ids.filter((id) => !side.includes(id)),
-      );
-    } else world.network.heal();
-    await world.run(500 + random.below(2_500));
-  }
-}
-
-async function settle(world: World): Promise<void> {
-  world.network.heal();
-  world.network.weather = calm;
-  for (const id of world.ids) if (!world.live.includes(id)) await world.restart(id);
-  await world.run(90_000);
-}
-
 interface Ran {
   readonly world: World;
   readonly history: readonly WriteSeen[];
   readonly clients: readonly SimClient[];
+  readonly done: readonly string[];
 }
 
 async function runSeed(seed: number): Promise<Ran> {
@@ -73,17 +46,20 @@ async function runSeed(seed: number): Promise<Ran> {
   world.network.weather = rough;
   const history: WriteSeen[] = [];
   const clients = startClients(world, seed, history, world.timeline.now + 20_000);
-  await makeTrouble(world, seed, 20_000);
+  const kinds = [crashes(3), cuts, freezes];
+  const done = await makeTrouble(world, { seed, ms: 20_000, kinds });
   await settle(world);
-  return { world, history, clients };
+  return { world, history, clients, done };
 }
 
-describe("a cluster of five under loss, reordering, crashes and cuts", () => {
+describe("a cluster of five under loss, reordering, crashes, cuts and standstill", () => {
   for (const seed of seeds) {
     test(`seed ${seed}`, async () => {
-      const { world, history, clients } = await runSeed(seed);
-      const wrongs = findWrongs(history, await heldIn(world, keys));
-      expect(wrongs, `SEED=${seed}`).toEqual([]);
+      const { world, history, clients, done } = await runSeed(seed);
+      const why = `SEED=${seed}\n${done.join("\n")}`;
+      const seen = clients.flatMap(({ wrongs }) => wrongs);
+      const wrongs = [...world.watch.wrongs, ...seen];
+      expect([...wrongs, ...findWrongs(history, await heldIn(world, keys))], why).toEqual([]);
       expect(history.filter(({ outcome }) => outcome === "acked").length).toBeGreaterThan(20);
       expect(clients.every(({ answered }) => answered > 10)).toBe(true);
     });

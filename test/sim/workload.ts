@@ -34,6 +34,8 @@ export class SimClient {
   #writes = 0;
   answered = 0;
   refused = 0;
+  /** Answers that no history of writes explains. */
+  readonly wrongs: string[] = [];
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -63,7 +65,19 @@ export class SimClient {
       trace: false,
     }));
     if (result?.kind !== "found") return undefined;
-    return { context: result.context, values: result.values.map(textOf) };
+    const values = result.values.map(textOf);
+    this.#judge(key, values);
+    return { context: result.context, values };
+  }
+
+  /** What is read was written to that key, and not surely refused before. */
+  #judge(key: string, values: readonly string[]): void {
+    for (const value of values) {
+      const isKnown = this.#options.history.some(
+        (write) => write.key === key && write.value === value && write.outcome !== "failed",
+      );
+      if (!isKnown) this.wrongs.push(`${key}: ${value} was read and never written`);
+    }
   }
 
   /** Over what was seen; without it, blindly. */

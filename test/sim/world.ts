@@ -72,6 +72,11 @@ export class World {
     return this.ids.filter((id) => this.#host(id).life !== undefined);
   }
 
+  /** Nodes that are down and could be started again. */
+  get startable(): readonly NodeId[] {
+    return this.ids.filter((id) => this.#host(id).life === undefined);
+  }
+
   /** Starts every node, and waits until they know each other. */
   async start(): Promise<void> {
     // Both take real time, so they are there before virtual time begins.
