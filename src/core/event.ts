@@ -186,3 +186,21 @@ export type Notice =
     }
   | { readonly kind: "hedged"; readonly node: NodeId }
   | { readonly kind: "refused"; readonly what: string; readonly why: string };
+  /** A partition has come to this node, but for the comparison. */
+  | {
+      readonly kind: "streamed";
+      readonly partition: Partition;
+      readonly source: NodeId;
+      readonly keys: number;
+      readonly bytes: number;
+    }
+  /** Moves wait so long that somebody should look: for what these nodes have not got yet. */
+  | {
+      readonly kind: "moves-stuck";
+      readonly moves: number;
+      readonly nodes: readonly NodeId[];
+    }
+  /** All owners have forgotten what is below a new floor. */
+  | { readonly kind: "cleaned"; readonly partition: Partition; readonly round: number }
+  /** The data is older than the node's own word for it: an old copy of the disk came back. */
+  | { readonly kind: "rolled-back"; readonly partition: Partition; readonly round: number }

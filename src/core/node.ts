@@ -23,6 +23,9 @@ import { Ring } from "./ring/ring.ts";
 import type { RingState } from "./ring/ring-state.ts";
 import { Standing, standingDefaults } from "./standing.ts";
 import { Exchanges, exchangeDefaults } from "./sync/exchange.ts";
+import { Departed, departedDefaults } from "./transfer/departed.ts";
+import { Filled } from "./transfer/filled.ts";
+import { Transfers, transferDefaults } from "./transfer/transfers.ts";
 import type { RingView } from "./views.ts";
 import { decodeRing, encodeRing } from "./wire/ring.ts";
 
@@ -50,6 +53,9 @@ export class Node implements Out {
   readonly #gossip: Gossip;
   readonly #epochs: Epochs;
   readonly #moves: Moves;
+  readonly #filled: Filled;
+  readonly #transfers: Transfers;
+  readonly #departed: Departed;
   readonly #standing: Standing;
   readonly #handoff: Handoff;
   readonly #exchanges: Exchanges;
@@ -80,10 +86,26 @@ export class Node implements Out {
       decode: decodeRing,
       onDecided: (state, now) => this.#install(state, now),
     });
+    const filled = new Filled({
+      ...{ ...common, standing },
+      isGiven: (partition) => this.#departed.isGiven(partition),
+    });
+    const asking = {
+      isFilled: (now: Millis, node: NodeId, partition: Partition): boolean =>
+        filled.isFilled(now, node, partition),
+      askFilled: (node: NodeId, partitions: readonly Partition[]): void =>
+        filled.ask(node, partitions),
+    };
+    this.#filled = filled;
+    this.#departed = new Departed({
+      ...{ ...common, ...asking },
+      tuning: departedDefaults,
+      give: (_now, pair, done) => this.#exchanges.give(pair, done),
+    });
+    this.#transfers = new Transfers({ ...common, share, standing, tuning: transferDefaults });
     this.#moves = new Moves({
       ...common,
       tuning: movesDefaults,
-      isFilled: (node) => this.#isFilled(node),
       propose: (now, change, done, timeoutMs) => this.#epochs.propose(now, change, done, timeoutMs),
     });
     this.#handoff = new Handoff({
@@ -93,7 +115,15 @@ export class Node implements Out {
       startedOf: (node) => this.#gossip.heartbeatOf(node)?.started,
       onNoHints: (now, from, since) => standing.noHints(now, from, since),
     });
-    this.#exchanges = new Exchanges({ ...common, share, standing, tuning: exchangeDefaults });
+    this.#exchanges = new Exchanges({
+      ...{ ...common, share },
+      tuning: exchangeDefaults,
+      standing: {
+        of: (partition) => standing.of(partition),
+        fillings: () => this.#transfers.streamed(),
+        visited: (partition, peer, begunAt) => standing.visited(partition, peer, begunAt),
+      },
+    });
     this.#coordinator = new Coordinator({ ...common, standing, r, w });
     this.#replica = new Replica({ ...common, standing });
     this.#admin = new Admin({
@@ -237,8 +267,11 @@ export class Node implements Out {
       case "transfer-ask":
       case "transfer-chunk":
       case "transfer-close":
+        this.#transfers.receive(now, from, message);
+        return;
       case "filled-ask":
       case "filled":
+        this.#filled.receive(now, from, message);
         return;
       case "survey":
       case "survey-reply":
@@ -273,6 +306,8 @@ export class Node implements Out {
     this.#epochs.tick(now);
     this.#moves.tick(now);
     this.#standing.tick(now);
+    this.#transfers.tick(now);
+    this.#departed.tick(now);
     this.#handoff.tick(now);
     this.#exchanges.tick(now);
     this.#coordinator.tick(now);
@@ -288,12 +323,6 @@ export class Node implements Out {
 
   #heard(heartbeat: Heartbeat, now: Millis): void {
     this.#epochs.seen(now, heartbeat.node, heartbeat.epoch);
-  }
-
-  /** The node said so in this epoch: what it said of an earlier one tells nothing of this. */
-  #isFilled(node: NodeId): boolean {
-    const heartbeat = this.#gossip.heartbeatOf(node);
-    return heartbeat?.epoch === this.#ring.state.epoch && heartbeat.filling === 0;
   }
 
   #install(state: RingState, now: Millis): void {

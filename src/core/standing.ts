@@ -49,6 +49,8 @@ export interface StandingParts {
 /** A partition that is being filled, and the owners it has yet to be compared with. */
 export interface Filling {
   readonly partition: Partition;
+  /** Comparisons count that began then or later. */
+  readonly since: Millis;
   readonly peers: readonly NodeId[];
 }
 
@@ -108,9 +110,9 @@ export class Standing implements StandingView {
 
   /** What has to be compared with whom, so that filling can end. */
   *fillings(): IterableIterator<Filling> {
-    for (const [partition, { peers }] of this.#visits) {
+    for (const [partition, { since, peers }] of this.#visits) {
       const missing = this.#others(partition).filter((peer) => !peers.has(peer));
-      if (missing.length > 0) yield { partition, peers: missing };
+      if (missing.length > 0) yield { partition, since, peers: missing };
     }
   }
 

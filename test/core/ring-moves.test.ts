@@ -1,50 +1,68 @@
 /** Who finishes moves, when, and when data that moved away is dropped. */
 import { describe, expect, test } from "vitest";
-import type { StoreOutcome } from "../../src/core/event.ts";
+import type { Notice, StoreOutcome, StoreWork } from "../../src/core/event.ts";
 import { admit, finishMoves, remove } from "../../src/core/members/changes.ts";
 import { Moves, movesDefaults } from "../../src/core/members/moves.ts";
 import type { Failed } from "../../src/core/message.ts";
 import { Ring } from "../../src/core/ring/ring.ts";
 import type { RingState } from "../../src/core/ring/ring-state.ts";
+import { Departed, departedDefaults } from "../../src/core/transfer/departed.ts";
 import { memberOf, ringOf } from "../support/council.ts";
 
 const graceMs = 60_000;
 
-/** One node's machine; proposals and drops are carried out at once, or by hand. */
+/** One node's machines; proposals, gifts and drops are carried out at once, or by hand. */
 class Bench {
   now = 1_000;
   ring: Ring;
+  /** Nodes that are filled, but for partitions named below. */
   filled = new Set<number>();
+  readonly unfilled = new Set<string>();
   down = new Set<number>();
   proposed = 0;
   changesBetween: ((state: RingState) => RingState) | undefined;
   readonly dropped: number[] = [];
+  readonly given: number[] = [];
+  readonly notices: Notice[] = [];
+  isEmpty = false;
+  isGiftTaken = true;
   outcome: StoreOutcome = { kind: "durable" };
   readonly moves: Moves;
+  readonly departed: Departed;
 
   constructor(state: RingState, self: number) {
     this.ring = new Ring(state, self);
-    this.moves = new Moves({
+    const common = {
       self,
-      tuning: { ...movesDefaults, graceMs },
       ring: () => this.ring,
-      isFilled: (node) => this.filled.has(node),
+      isFilled: (_now: number, node: number, partition: number) =>
+        this.filled.has(node) && !this.unfilled.has(`${node}/${partition}`),
+      askFilled: () => {},
       liveness: {
-        isLive: (node) => !this.down.has(node),
+        isLive: (node: number) => !this.down.has(node),
         latencyMs: () => 1,
         answered: () => {},
         missed: () => {},
       },
       out: {
         send: () => {},
-        notice: () => {},
-        store: (work, then) => {
-          if (work.kind !== "drop-partition") throw new Error(work.kind);
-          this.dropped.push(work.partition);
-          then(this.outcome, this.now);
-        },
+        notice: (notice: Notice) => this.notices.push(notice),
+        store: (work: StoreWork, then: (outcome: StoreOutcome, now: number) => void) =>
+          then(this.#answer(work), this.now),
       },
+    };
+    this.moves = new Moves({
+      ...common,
+      tuning: movesDefaults,
       propose: (_now, change, done) => this.#propose(change, done),
+    });
+    this.departed = new Departed({
+      ...common,
+      tuning: { ...departedDefaults, graceMs },
+      give: (now, { partition }, done) => {
+        this.given.push(partition);
+        done(now, this.isGiftTaken);
+      },
     });
   }
 
@@ -60,7 +78,18 @@ class Bench {
     for (const end = this.now + ms; this.now < end; ) {
       this.now += 100;
       this.moves.tick(this.now);
+      this.departed.tick(this.now);
     }
+  }
+
+  #answer(work: StoreWork): StoreOutcome {
+    if (work.kind === "tree") {
+      const root = { high: 0, low: this.isEmpty ? 0 : 7 };
+      return { kind: "tree", ready: true, hashes: [root] };
+    }
+    if (work.kind !== "drop-partition") throw new Error(work.kind);
+    this.dropped.push(work.partition);
+    return this.outcome;
   }
 
   #propose(
@@ -92,6 +121,37 @@ describe("moves end", () => {
     bench.run(1_000);
     expect(bench.state.moves).toEqual([]);
     expect(bench.proposed).toBe(1);
+  });
+
+  test("one by one: none waits for another, and several share an epoch", () => {
+    const bench = new Bench(joining(), 1);
+    const { moves } = bench.state;
+    expect(moves.length).toBeGreaterThan(3);
+    const late = moves[0]!.partition;
+    bench.filled = new Set([1, 2, 3, 4]);
+    for (const { partition } of moves.slice(1)) bench.unfilled.add(`4/${partition}`);
+    bench.unfilled.add(`4/${late}`);
+    for (const { partition } of moves.slice(1)) {
+      bench.unfilled.delete(`4/${partition}`);
+      bench.run(100);
+    }
+    bench.run(2_000);
+    expect(bench.state.moves.map(({ partition }) => partition)).toEqual([late]);
+    expect(bench.proposed).toBeLessThanOrEqual(2 + moves.length / 10);
+    expect(bench.state.owners[late]).not.toContain(4);
+    bench.unfilled.clear();
+    bench.run(1_000);
+    expect(bench.state.moves).toEqual([]);
+  });
+
+  test("with a notice when none has ended for half an hour", () => {
+    const bench = new Bench(joining(), 1);
+    bench.filled = new Set([1, 2, 3]);
+    bench.run(29 * 60_000);
+    expect(bench.notices).toEqual([]);
+    bench.run(2 * 60_000);
+    const moves = bench.state.moves.length;
+    expect(bench.notices).toEqual([{ kind: "moves-stuck", moves, nodes: [4] }]);
   });
 
   test("by the lowest live member alone", () => {
@@ -180,6 +240,35 @@ describe("data that moved away", () => {
     expect(bench.dropped.length).toBe(2 * tried);
     bench.run(graceMs * 2);
     expect(bench.dropped.length).toBe(2 * tried);
+  });
+
+  test("is given to the owners first, once the ring has settled", () => {
+    const before = joining();
+    const bench = new Bench(before, 3);
+    bench.filled = filledAll;
+    bench.run(100);
+    bench.install(finishMoves(before, before.moves));
+    const gone = lost(before, bench.state, 3);
+    bench.isGiftTaken = false;
+    bench.run(1_500);
+    expect(bench.given).toEqual([]);
+    bench.run(graceMs * 2);
+    expect(new Set(bench.given)).toEqual(new Set(gone));
+    expect(bench.dropped).toEqual([]);
+    expect(gone.map((partition) => bench.departed.isGiven(partition))).not.toContain(true);
+    bench.isGiftTaken = true;
+    bench.run(10_000);
+    expect([...bench.dropped].sort()).toEqual(gone);
+  });
+
+  test("is not given where there is none", () => {
+    const before = joining();
+    const bench = new Bench(finishMoves(before, before.moves), 3);
+    bench.filled = filledAll;
+    bench.isEmpty = true;
+    bench.run(5_000);
+    expect(bench.given).toEqual([]);
+    expect(bench.departed.isGiven(lost(before, bench.state, 3)[0]!)).toBe(true);
   });
 
   test("that an earlier life left behind is found by looking at everything", () => {

@@ -1,8 +1,8 @@
 /**
- * Brings moves to their end. Once all owners to come say that they hold what they should, the
- * lowest live member proposes the epoch that puts them in place; if two think they are the lowest,
- * one finds nothing left to do. A node that is no holder of a partition any more forgets its data,
- * after a time of grace, and not before all owners are known to be complete.
+ * Brings moves to their end, partition by partition. Who is to own a partition is asked whether it
+ * holds all of it; the lowest live member asks, and proposes the epoch that puts owners in place
+ * that say so. If two think they are the lowest, one finds nothing left to do. Several partitions
+ * share an epoch, so that epochs stay few; none waits for another one, nor for a dead node.
  */
 import type { Out } from "../event.ts";
 import type { Millis, NodeId, Partition } from "../ids.ts";
@@ -13,15 +13,18 @@ import { finishMoves } from "./changes.ts";
 
 export interface MovesTuning {
   readonly checkMs: Millis;
+  /** Between two epochs that end moves, unless the second ends the last of them. */
+  readonly batchMs: Millis;
   readonly proposeMsMax: Millis;
-  /** Data that moved away stays so long, in case the move was a mistake. */
-  readonly graceMs: Millis;
+  /** When no move has ended for so long, somebody should look. */
+  readonly stuckMs: Millis;
 }
 
 export const movesDefaults: MovesTuning = {
-  checkMs: 500,
+  checkMs: 250,
+  batchMs: 1_000,
   proposeMsMax: 10_000,
-  graceMs: 600_000,
+  stuckMs: 30 * 60_000,
 };
 
 export interface MovesParts {
@@ -30,8 +33,9 @@ export interface MovesParts {
   readonly liveness: LivenessView;
   readonly tuning: MovesTuning;
   ring(): RingView;
-  /** The node has said, in the present epoch, that it holds all of all its partitions. */
-  isFilled(node: NodeId): boolean;
+  /** The node has said, in the present epoch, that it holds all of the partition. */
+  isFilled(now: Millis, node: NodeId, partition: Partition): boolean;
+  askFilled(node: NodeId, partitions: readonly Partition[]): void;
   propose(
     now: Millis,
     change: (state: RingState) => RingState | Failed,
@@ -44,14 +48,10 @@ export class Moves {
   readonly #parts: MovesParts;
   #nextCheck: Millis = 0;
   #isProposing = false;
-  /**
-   * Partitions that this node does not hold, since when it was seen so, until they are dropped. A
-   * start begins with all of them: nobody remembers which have data.
-   */
-  readonly #foreign = new Map<Partition, Millis>();
-  readonly #dropped = new Set<Partition>();
-  #isDropping = false;
-  #ring: RingView | undefined;
+  /** When moves were last ended by this node. */
+  #endedAt: Millis = Number.NEGATIVE_INFINITY;
+  /** How many there were, and since when there are no fewer. */
+  #seen = { moves: 0, since: 0 };
 
   constructor(parts: MovesParts) {
     this.#parts = parts;
@@ -60,71 +60,68 @@ export class Moves {
   tick(now: Millis): void {
     if (now < this.#nextCheck) return;
     this.#nextCheck = now + this.#parts.tuning.checkMs;
+    if (!isLowestLive(this.#parts)) return;
+    this.#ask();
     this.#propose(now);
     this.#watch(now);
-    this.#drop(now);
+  }
+
+  #ask(): void {
+    const { state } = this.#parts.ring();
+    const byNode = new Map<NodeId, Partition[]>();
+    for (const { partition, to } of state.moves) {
+      for (const node of to) {
+        const partitions = byNode.get(node) ?? [];
+        partitions.push(partition);
+        byNode.set(node, partitions);
+      }
+    }
+    for (const [node, partitions] of byNode) {
+      if (this.#parts.liveness.isLive(node)) this.#parts.askFilled(node, partitions);
+    }
   }
 
   #propose(now: Millis): void {
-    if (this.#isProposing || !this.#isLowest()) return;
+    if (this.#isProposing) return;
     const { state } = this.#parts.ring();
-    const ready = state.moves.filter(({ to }) => to.every((node) => this.#parts.isFilled(node)));
+    const ready = state.moves.filter((move) => this.#waitsFor(now, move).length === 0);
     if (ready.length === 0) return;
+    const isLast = ready.length === state.moves.length;
+    if (!isLast && now - this.#endedAt < this.#parts.tuning.batchMs) return;
     this.#isProposing = true;
+    this.#endedAt = now;
     const done = (): void => {
       this.#isProposing = false;
     };
     this.#parts.propose(now, finishing(state, ready), done, this.#parts.tuning.proposeMsMax);
   }
 
-  #isLowest(): boolean {
-    const { liveness, self } = this.#parts;
-    const { members } = this.#parts.ring().state;
-    const live = members.filter(({ id, state }) => state !== "left" && liveness.isLive(id));
-    return live.every(({ id }) => id >= self) && live.some(({ id }) => id === self);
+  #waitsFor(now: Millis, { partition, to }: Move): readonly NodeId[] {
+    return to.filter((node) => !this.#parts.isFilled(now, node, partition));
   }
 
-  /** Takes note of what this node holds no longer, and of what it holds again. */
   #watch(now: Millis): void {
-    const ring = this.#parts.ring();
-    if (ring === this.#ring) return;
-    this.#ring = ring;
-    const held = new Set(ring.held());
-    for (let partition = 0; partition < ring.partitions; partition++) {
-      if (held.has(partition)) {
-        this.#foreign.delete(partition);
-        this.#dropped.delete(partition);
-      } else if (!this.#foreign.has(partition) && !this.#dropped.has(partition)) {
-        this.#foreign.set(partition, now);
-      }
+    const { moves } = this.#parts.ring().state;
+    if (moves.length === 0 || moves.length !== this.#seen.moves) {
+      this.#seen = { moves: moves.length, since: now };
+    } else if (now - this.#seen.since >= this.#parts.tuning.stuckMs) {
+      this.#seen = { moves: moves.length, since: now };
+      const nodes = [...new Set(moves.flatMap((move) => this.#waitsFor(now, move)))];
+      this.#parts.out.notice({ kind: "moves-stuck", moves: moves.length, nodes });
     }
   }
+}
 
-  /** One at a time: there is no hurry, and requests come first. */
-  #drop(now: Millis): void {
-    if (this.#isDropping) return;
-    const { out, tuning } = this.#parts;
-    for (const [partition, since] of this.#foreign) {
-      if (now - since < tuning.graceMs || !this.#isSafe(partition)) continue;
-      this.#isDropping = true;
-      out.store({ kind: "drop-partition", partition }, (outcome, later) => {
-        this.#isDropping = false;
-        // It may have come back meanwhile, and what failed is tried again after another grace.
-        if (!this.#foreign.has(partition)) return;
-        this.#foreign.delete(partition);
-        if (outcome.kind === "failed") this.#foreign.set(partition, later);
-        else this.#dropped.add(partition);
-      });
-      return;
-    }
-  }
-
-  #isSafe(partition: Partition): boolean {
-    const ring = this.#parts.ring();
-    if (ring.holders(partition).includes(this.#parts.self)) return false;
-    if (ring.future(partition) !== undefined) return false;
-    return ring.owners(partition).every((owner) => this.#parts.isFilled(owner));
-  }
+/** One node does what one is enough for: the live member with the lowest number. */
+export function isLowestLive({
+  self,
+  liveness,
+  ring,
+}: Pick<MovesParts, "self" | "liveness" | "ring">): boolean {
+  const live = ring().state.members.filter(
+    ({ id, state }) => state !== "left" && state !== "joining" && liveness.isLive(id),
+  );
+  return live.every(({ id }) => id >= self) && live.some(({ id }) => id === self);
 }
 
 /**

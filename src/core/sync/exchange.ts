@@ -82,8 +82,21 @@ interface Wish {
 interface Running {
   readonly walk: Walk;
   readonly pair: Pair;
+  readonly how: How;
+}
+
+interface How {
   readonly isThorough: boolean;
-  readonly wish: Wish | undefined;
+  /** Data that this node is not to hold any more: nothing is taken in. */
+  readonly isGiving?: boolean;
+  readonly done?: (now: Millis, end: WalkEnd) => void;
+}
+
+/** What waits for its turn; `missed` when the peer is gone. */
+interface Due {
+  readonly pair: Pair;
+  readonly how: How;
+  readonly missed: (now: Millis) => void;
 }
 
 export class Exchanges {
@@ -97,7 +110,7 @@ export class Exchanges {
   /** Walks that wait to trade, in order; and the peers with which one does. */
   #ready: Running[] = [];
   readonly #trading = new Map<NodeId, Running>();
-  readonly #wished: { readonly pair: Pair; readonly wish: Wish }[] = [];
+  readonly #due: Due[] = [];
   /** Pairs left alone until then. */
   readonly #restUntil = new Map<string, Millis>();
   /** Numbers of questions, told apart by the last bit from those of the peer. */
@@ -139,8 +152,19 @@ export class Exchanges {
     );
     const counts = { partitions: 0, sent: 0, received: 0, failed: 0 };
     const wish: Wish = { waiting: new Set(pairs.map(nameOf)), counts, done };
-    for (const pair of pairs) this.#wished.push({ pair, wish });
+    for (const pair of pairs) {
+      const count = (end?: WalkEnd): void => countEnd(wish, pair, end);
+      const how = { isThorough: true, done: (_now: Millis, end: WalkEnd) => count(end) };
+      this.#due.push({ pair, how, missed: () => count() });
+    }
     if (pairs.length === 0) done(counts);
+  }
+
+  /** Brings what the peer lacks of a partition that this node holds no longer. */
+  give(pair: Pair, done: (now: Millis, isGiven: boolean) => void): void {
+    const ended = (now: Millis, { kind }: WalkEnd): void => done(now, kind !== "failed");
+    const how = { isThorough: true, isGiving: true, done: ended };
+    this.#due.push({ pair, how, missed: (now) => done(now, false) });
   }
 
   tick(now: Millis): void {
@@ -153,16 +177,17 @@ export class Exchanges {
       this.#beginAt = now + beginMs;
       for (const [name, until] of this.#restUntil) if (now >= until) this.#restUntil.delete(name);
       this.#beginFillings(now);
-      this.#beginWishes(now);
+      this.#beginDue(now);
       this.#beginRotation(now, ring);
     }
     this.#trade(now);
   }
 
-  #isWanted({ partition, peer }: Pair): boolean {
+  #isWanted({ partition, peer, isGiving }: Walk): boolean {
     const ring = this.#parts.ring();
     if (partition >= ring.partitions || !ring.isMember(peer)) return false;
-    return ring.holders(partition).includes(ring.self) && this.#parts.liveness.isLive(peer);
+    const isHeld = ring.holders(partition).includes(ring.self);
+    return isHeld !== isGiving && this.#parts.liveness.isLive(peer);
   }
 
   #beginFillings(now: Millis): void {
@@ -177,14 +202,11 @@ export class Exchanges {
     }
   }
 
-  #beginWishes(now: Millis): void {
+  #beginDue(now: Millis): void {
     // A pair that is walked already, or whose peer is busy, waits its turn in the list.
-    const wished = this.#wished.splice(0);
-    for (const { pair, wish } of wished) {
-      if (!this.#parts.liveness.isLive(pair.peer)) this.#count(wish, pair, undefined);
-      else if (!this.#begin(now, pair, { isThorough: true, wish })) {
-        this.#wished.push({ pair, wish });
-      }
+    for (const due of this.#due.splice(0)) {
+      if (!this.#parts.liveness.isLive(due.pair.peer)) due.missed(now);
+      else if (!this.#begin(now, due.pair, due.how)) this.#due.push(due);
     }
   }
 
@@ -198,11 +220,7 @@ export class Exchanges {
   }
 
   /** False when it cannot begin now. */
-  #begin(
-    now: Millis,
-    pair: Pair,
-    how: { readonly isThorough: boolean; readonly wish?: Wish },
-  ): boolean {
+  #begin(now: Millis, pair: Pair, how: How): boolean {
     const { out, random, liveness, tuning } = this.#parts;
     const { partition, peer } = pair;
     const name = nameOf(pair);
@@ -210,11 +228,12 @@ export class Exchanges {
       return false;
     }
     if (this.#walksWith(peer) >= tuning.walksPerPeerMax) return false;
-    const { isThorough, wish } = how;
+    const { isThorough, isGiving = false } = how;
     const walk: Walk = new Walk({
       peer,
       partition,
       isThorough,
+      isGiving,
       out,
       random,
       timeoutMs: tuning.timeoutMs,
@@ -225,7 +244,7 @@ export class Exchanges {
       onReady: () => this.#ready.push(running),
       onEnd: (end, later) => this.#ended(later, running, end),
     });
-    const running: Running = { walk, pair, isThorough, wish };
+    const running: Running = { walk, pair, how };
     this.#running.set(name, running);
     walk.start(now);
     return true;
@@ -234,7 +253,7 @@ export class Exchanges {
   #trade(now: Millis): void {
     if (this.#ready.length === 0) return;
     // What is thorough is waited for.
-    this.#ready.sort((a, b) => Number(b.isThorough) - Number(a.isThorough));
+    this.#ready.sort((a, b) => Number(b.how.isThorough) - Number(a.how.isThorough));
     this.#ready = this.#ready.filter((running) => {
       const { peer } = running.pair;
       const isFull = this.#trading.size >= this.#parts.tuning.tradesMax;
@@ -246,7 +265,7 @@ export class Exchanges {
   }
 
   #ended(now: Millis, running: Running, end: WalkEnd): void {
-    const { pair, walk, isThorough, wish } = running;
+    const { pair, walk, how } = running;
     const { partition, peer } = pair;
     const name = nameOf(pair);
     this.#running.delete(name);
@@ -259,25 +278,14 @@ export class Exchanges {
       const { retryMs } = this.#parts.tuning;
       this.#restUntil.set(name, now + retryMs / 2 + this.#parts.random.below(retryMs));
       if (end.why === "silent") this.#parts.liveness.missed(peer, now);
-    } else if (end.kind === "equal" || isThorough) {
+    } else if (end.kind === "equal" || how.isThorough) {
       this.#parts.standing.visited(partition, peer, walk.begunAt);
     }
     if (end.kind === "repaired" && end.sent + end.received > 0) {
       const { sent, received } = end;
       this.#parts.out.notice({ kind: "exchanged", partition, peer, sent, received });
     }
-    if (wish !== undefined) this.#count(wish, pair, end);
-  }
-
-  #count({ waiting, counts, done }: Wish, pair: Pair, end: WalkEnd | undefined): void {
-    waiting.delete(nameOf(pair));
-    if (end === undefined || end.kind === "failed") counts.failed += 1;
-    else counts.partitions += 1;
-    if (end?.kind === "repaired") {
-      counts.sent += end.sent;
-      counts.received += end.received;
-    }
-    if (waiting.size === 0) done(counts);
+    how.done?.(now, end);
   }
 
   #walksWith(peer: NodeId): number {
@@ -301,6 +309,17 @@ export class Exchanges {
   #share(): number {
     return Math.min(1, Math.max(shareMin, this.#parts.share()));
   }
+}
+
+function countEnd({ waiting, counts, done }: Wish, pair: Pair, end: WalkEnd | undefined): void {
+  waiting.delete(nameOf(pair));
+  if (end === undefined || end.kind === "failed") counts.failed += 1;
+  else counts.partitions += 1;
+  if (end?.kind === "repaired") {
+    counts.sent += end.sent;
+    counts.received += end.received;
+  }
+  if (waiting.size === 0) done(counts);
 }
 
 function nameOf({ partition, peer }: Pair): string {

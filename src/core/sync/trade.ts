@@ -14,6 +14,8 @@ import { differingKeys, tokenName } from "./differences.ts";
 export interface TradeParts {
   readonly dialogue: Dialogue;
   readonly leaves: readonly number[];
+  /** Pulls nothing: what the peer has differently is pushed as it is here, and joined there. */
+  readonly isGiving: boolean;
   partitionOf(entry: Entry): Partition;
   onTraded(
     now: Millis,
@@ -75,9 +77,11 @@ export class Trade {
         const fitting = Math.max(1, Math.floor(keysListedAim / keysPerLeaf));
         this.#leavesAtATime = Math.min(leavesListedMax, fitting);
         const { pull, shared, push } = differingKeys(mine, theirs);
-        this.#pull = pull;
+        const { isGiving } = this.#parts;
+        const isOurs = (token: Hash): boolean => shared.has(tokenName(token));
+        this.#pull = isGiving ? [] : pull;
         this.#shared = shared;
-        this.#push = push;
+        this.#push = isGiving ? [...pull.filter(isOurs), ...push] : push;
         this.#theirs.clear();
         this.#pullNext(later);
       });

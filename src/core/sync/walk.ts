@@ -17,6 +17,8 @@ import { Trade } from "./trade.ts";
 export interface WalkParts extends DialogueParts {
   /** Spares nothing and leaves nothing out: for filling, and for an operator's command. */
   readonly isThorough: boolean;
+  /** The partition is not this node's any more: what it has is given, and nothing taken in. */
+  readonly isGiving: boolean;
   readonly random: Random;
   readonly recheckMs: Millis;
   partitionOf(entry: Entry): Partition;
@@ -46,7 +48,7 @@ export class Walk {
     this.#dialogue = new Dialogue({
       ...parts,
       nextExchange: () => parts.nextExchange(),
-      share: () => (parts.isThorough ? 1 : parts.share()),
+      share: () => (parts.isThorough && !parts.isGiving ? 1 : parts.share()),
       onEnd: (end, now) => parts.onEnd(end, now),
     });
   }
@@ -57,6 +59,10 @@ export class Walk {
 
   get partition(): Partition {
     return this.#parts.partition;
+  }
+
+  get isGiving(): boolean {
+    return this.#parts.isGiving;
   }
 
   start(now: Millis): void {
@@ -82,6 +88,7 @@ export class Walk {
     const trade = new Trade({
       dialogue: this.#dialogue,
       leaves: this.#unequal,
+      isGiving: this.#parts.isGiving,
       partitionOf: (entry) => this.#parts.partitionOf(entry),
       onTraded: (later, counts) => this.#dialogue.end(later, { kind: "repaired", ...counts }),
     });

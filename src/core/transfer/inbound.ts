@@ -1,0 +1,231 @@
+/**
+ * One partition on its way to this node. Chunks are asked for a few at a time, in the order of
+ * tokens, and each is durable here before the next ones are asked for; so at most those few are in
+ * flight. `after` says how far all is here. Merging is idempotent: a chunk that is lost, repeated
+ * or late costs a question again and nothing else.
+ *
+ * Nothing is remembered over a restart: which leaves of the tree have something says enough. The
+ * few keys of a leaf that was cut in two are found by the comparison that follows.
+ */
+import type { Out } from "../event.ts";
+import type { Millis, NodeId, Partition } from "../ids.ts";
+import type { Key } from "../key.ts";
+import type { Entry, Hash, TransferMessage } from "../message.ts";
+import { fanOut, leavesPerTree } from "../sync/merkle.ts";
+import { countMarked, occupiedLeaves } from "./leaves.ts";
+
+/** `here`: as good as all is here already. `busy`, `refused`, `silent`: the source. */
+export type InboundEnd = "streamed" | "here" | "busy" | "refused" | "silent" | "store";
+
+export interface InboundTuning {
+  /** Chunks that are asked for at a time. */
+  readonly chunks: number;
+  readonly timeoutMs: Millis;
+  /** At most this part of the time is spent, however idle the node is. */
+  readonly shareMax: number;
+}
+
+export interface InboundParts {
+  readonly partition: Partition;
+  readonly out: Out;
+  readonly tuning: InboundTuning;
+  nextTransfer(): number;
+  share(): number;
+  partitionOf(key: Key): Partition;
+  onEnd(now: Millis, end: InboundEnd): void;
+}
+
+export type Chunk = TransferMessage & { readonly kind: "transfer-chunk" };
+type Close = TransferMessage & { readonly kind: "transfer-close" };
+
+interface Asked {
+  readonly transfer: number;
+  /** Of the question, or of the last chunk since. */
+  at: Millis;
+  /** The chunk that is to be merged next, and those that came before their turn. */
+  index: number;
+  readonly held: Map<number, Chunk>;
+}
+
+const everyParent = Array.from({ length: fanOut }, (_, parent) => parent);
+/** With fewer empty leaves than this comparing is cheaper than streaming. */
+const emptyLeavesMin = leavesPerTree / 4;
+const triesMax = 3;
+const pauseMsMax = 1_000;
+const shareMin = 0.02;
+
+export class Inbound {
+  readonly #parts: InboundParts;
+  source: NodeId | undefined;
+  startedAt: Millis | undefined;
+  /** Everything up to here is durable at this node. */
+  after: Key | undefined;
+  /** Keys that were news, and keys that were not; bytes of keys and values of all of them. */
+  keys = 0;
+  keysAgain = 0;
+  bytes = 0;
+  #root: Hash = { high: 0, low: 0 };
+  #skip: Uint8Array | undefined;
+  #asked: Asked | undefined;
+  #isMerging = false;
+  #tries = 0;
+  #pageAt: Millis = 0;
+  #resumeAt: Millis | undefined;
+
+  constructor(parts: InboundParts) {
+    this.#parts = parts;
+  }
+
+  get partition(): Partition {
+    return this.#parts.partition;
+  }
+
+  /** From this source, from the beginning or from where another one came to an end. */
+  start(now: Millis, source: NodeId): void {
+    this.source = source;
+    this.startedAt ??= now;
+    this.#tries = 0;
+    if (this.#skip === undefined) this.#look(source);
+    else this.#ask(now);
+  }
+
+  /** The source is gone, or this node is not to hold the partition any more. */
+  stop(): void {
+    this.source = undefined;
+    this.#asked = undefined;
+    this.#resumeAt = undefined;
+  }
+
+  receive(now: Millis, from: NodeId, message: Chunk | Close): void {
+    const asked = this.#asked;
+    if (asked?.transfer !== message.transfer || from !== this.source) return;
+    if (message.kind === "transfer-close") {
+      this.#end(now, message.outcome === "equal" ? "here" : message.outcome);
+      return;
+    }
+    const isSound = message.entries.every(
+      ({ key }) => this.#parts.partitionOf(key) === this.partition,
+    );
+    if (!isSound || message.index >= this.#parts.tuning.chunks) {
+      this.#end(now, "refused");
+      return;
+    }
+    if (message.index < asked.index) return;
+    asked.at = now;
+    asked.held.set(message.index, message);
+    this.#mergeNext(now, asked);
+  }
+
+  tick(now: Millis): void {
+    if (this.#resumeAt !== undefined && now >= this.#resumeAt) {
+      this.#resumeAt = undefined;
+      this.#ask(now);
+      return;
+    }
+    const asked = this.#asked;
+    if (asked === undefined || this.#isMerging) return;
+    if (now - asked.at < this.#parts.tuning.timeoutMs) return;
+    this.#tries += 1;
+    if (this.#tries >= triesMax) this.#end(now, "silent");
+    else this.#ask(now);
+  }
+
+  /** Reads which leaves are empty here. */
+  #look(source: NodeId): void {
+    const { partition, out } = this.#parts;
+    out.store({ kind: "tree", partition, level: "root", parents: [] }, (rooted) => {
+      const work = { kind: "tree", partition, level: "leaves", parents: everyParent } as const;
+      out.store(work, (outcome, now) => {
+        if (this.source !== source) return;
+        const isReady = rooted.kind === "tree" && outcome.kind === "tree" && outcome.ready;
+        const root = rooted.kind === "tree" ? rooted.hashes[0] : undefined;
+        if (!isReady || root === undefined) {
+          this.#end(now, "store");
+          return;
+        }
+        this.#root = root;
+        this.#skip = occupiedLeaves(outcome.hashes);
+        const empty = leavesPerTree - countMarked(this.#skip);
+        if (empty < emptyLeavesMin) this.#end(now, "here");
+        else this.#ask(now);
+      });
+    });
+  }
+
+  #ask(now: Millis): void {
+    const { source, partition, after } = this;
+    if (source === undefined) return;
+    const { out, tuning } = this.#parts;
+    const transfer = this.#parts.nextTransfer();
+    this.#asked = { transfer, at: now, index: 0, held: new Map() };
+    this.#pageAt = now;
+    const [root, skip] = [this.#root, this.#skip ?? new Uint8Array(0)];
+    const { chunks } = tuning;
+    out.send(source, { kind: "transfer-ask", transfer, partition, root, skip, chunks, after });
+  }
+
+  #mergeNext(now: Millis, asked: Asked): void {
+    if (this.#isMerging) return;
+    const chunk = asked.held.get(asked.index);
+    if (chunk === undefined) return;
+    asked.held.delete(asked.index);
+    if (chunk.entries.length === 0) {
+      this.#merged(now, asked, chunk);
+      return;
+    }
+    this.#isMerging = true;
+    const { entries, round } = chunk;
+    this.#parts.out.store({ kind: "merge", entries, round }, (outcome, later) => {
+      this.#isMerging = false;
+      const isMerged = outcome.kind === "merged" && outcome.stale === 0;
+      if (outcome.kind === "merged") {
+        this.keys += outcome.changed;
+        this.keysAgain += entries.length - outcome.changed;
+        this.bytes += bytesOf(entries);
+      }
+      if (this.#asked !== asked) {
+        // Asked again meanwhile: what came of that waits for this.
+        if (this.#asked !== undefined) this.#mergeNext(later, this.#asked);
+      } else if (isMerged) this.#merged(later, asked, chunk);
+      else this.#end(later, "store");
+    });
+  }
+
+  #merged(now: Millis, asked: Asked, { next }: Chunk): void {
+    asked.index += 1;
+    asked.at = now;
+    this.#tries = 0;
+    if (next === undefined) {
+      this.#end(now, "streamed");
+      return;
+    }
+    this.after = next;
+    if (asked.index < this.#parts.tuning.chunks) this.#mergeNext(now, asked);
+    else this.#turnPage(now);
+  }
+
+  /** The next chunks after a pause in proportion to what these took. */
+  #turnPage(now: Millis): void {
+    const { tuning } = this.#parts;
+    const share = Math.min(tuning.shareMax, Math.max(shareMin, this.#parts.share()));
+    const pause = Math.min(pauseMsMax, (now - this.#pageAt) * (1 / share - 1));
+    this.#asked = undefined;
+    if (pause < 1) this.#ask(now);
+    else this.#resumeAt = now + pause;
+  }
+
+  #end(now: Millis, end: InboundEnd): void {
+    this.#asked = undefined;
+    this.#resumeAt = undefined;
+    this.#parts.onEnd(now, end);
+  }
+}
+
+function bytesOf(entries: readonly Entry[]): number {
+  let bytes = 0;
+  for (const { key, versions } of entries) {
+    bytes += key.bytes.length;
+    for (const { value } of versions.siblings) bytes += value.length;
+  }
+  return bytes;
+}
