@@ -42,7 +42,7 @@ export const entryCommands: readonly CommandSpec[] = [
     ],
     options: [
       ["--file <f>", "take the value from this file"],
-      ["--ttl <time>", "let it disappear after 500ms, 30s, 5m, 1h, 7d …"],
+      ["--ttl <time>", "let it disappear after 500ms, 30s, 5m, 1h, 7d … (-e: or never)"],
       sync,
       ...[context, blind, bucket, readQuorum, writeQuorum, strict, timeout],
       ...encodings,

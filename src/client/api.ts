@@ -146,7 +146,7 @@ export interface BucketProperties {
   readonly w?: number | undefined;
   /** What makes one value of siblings. `siblings` makes none: the caller has to. */
   readonly resolver?: BucketRecord["resolver"] | undefined;
-  /** How long values live; 0: for ever. What was written before keeps the time it has. */
+  /** How long values live; 0 or Infinity: for ever. What was written before keeps the time it has. */
   readonly ttlMs?: number | undefined;
 }
 

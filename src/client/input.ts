@@ -121,7 +121,8 @@ export function checkBucket(name: string): void {
 export function propertiesFrom(given: BucketProperties): BucketProperties {
   const { r, w, resolver, ttlMs, ...unknown } = given;
   const [other] = Object.keys(unknown);
-  if (other === undefined) return { r, w, resolver, ttlMs };
+  const lifeMs = ttlMs === Number.POSITIVE_INFINITY ? 0 : ttlMs;
+  if (other === undefined) return { r, w, resolver, ttlMs: lifeMs };
   const message = `a bucket has r, w, resolver and ttlMs, but no ${JSON.stringify(other)}`;
   throw new ClusterError("INVALID_ARGUMENT", message);
 }
