@@ -21,6 +21,8 @@ import { Walk } from "./walk.ts";
 export interface ExchangeTuning {
   /** Every pair of copies is compared once in this time when the node has nothing else to do. */
   readonly roundMs: Millis;
+  /** Every partition with one copy of each other data centre. */
+  readonly farRoundMs: Millis;
   /** Leaves have to be unequal for so long before their keys are traded. */
   readonly recheckMs: Millis;
   /** A question without an answer is asked again after this. */
@@ -34,6 +36,7 @@ export interface ExchangeTuning {
 
 export const exchangeDefaults: ExchangeTuning = {
   roundMs: 10_000,
+  farRoundMs: 60_000,
   recheckMs: 500,
   timeoutMs: 3_000,
   retryMs: 500,
@@ -211,8 +214,9 @@ export class Exchanges {
   }
 
   #beginRotation(now: Millis, ring: RingView): void {
-    const { tuning, standing } = this.#parts;
-    const pace = { roundMs: tuning.roundMs, share: this.#share() };
+    const { tuning, standing, liveness } = this.#parts;
+    const isLive = (node: NodeId): boolean => liveness.isLive(node);
+    const pace = { ...tuning, share: this.#share(), isLive };
     for (const pair of this.#rotation.take(now, ring, pace)) {
       if (standing.of(pair.partition) === "rebuilding") continue;
       this.#begin(now, pair, { isThorough: false });

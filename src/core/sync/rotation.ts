@@ -21,6 +21,7 @@ export interface Pace {
   /** … and the far one in that; at `share` of the full pace. */
   readonly farRoundMs: Millis;
   readonly share: number;
+  isLive(node: NodeId): boolean;
 }
 
 /** A partition, and who owns it in another data centre. */
@@ -39,11 +40,7 @@ export class Rotation {
   #lastAt: Millis | undefined;
 
   /** The pairs whose turn it is. */
-  take(
-    now: Millis,
-    ring: RingView,
-    { roundMs, farRoundMs, share, isLive }: Pace & { isLive(node: NodeId): boolean },
-  ): readonly Pair[] {
+  take(now: Millis, ring: RingView, { roundMs, farRoundMs, share, isLive }: Pace): readonly Pair[] {
     if (this.#state !== ring.state) {
       this.#state = ring.state;
       this.#near.items = nearPairs(ring);
