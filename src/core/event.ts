@@ -184,8 +184,6 @@ export type Notice =
       readonly sent: number;
       readonly received: number;
     }
-  | { readonly kind: "hedged"; readonly node: NodeId }
-  | { readonly kind: "refused"; readonly what: string; readonly why: string };
   /** A partition has come to this node, but for the comparison. */
   | {
       readonly kind: "streamed";
@@ -200,7 +198,5 @@ export type Notice =
       readonly moves: number;
       readonly nodes: readonly NodeId[];
     }
-  /** All owners have forgotten what is below a new floor. */
-  | { readonly kind: "cleaned"; readonly partition: Partition; readonly round: number }
-  /** The data is older than the node's own word for it: an old copy of the disk came back. */
-  | { readonly kind: "rolled-back"; readonly partition: Partition; readonly round: number }
+  | { readonly kind: "hedged"; readonly node: NodeId }
+  | { readonly kind: "refused"; readonly what: string; readonly why: string };

@@ -104,7 +104,7 @@ export class Node implements Out {
     });
     this.#transfers = new Transfers({ ...common, share, standing, tuning: transferDefaults });
     this.#moves = new Moves({
-      ...common,
+      ...{ ...common, ...asking },
       tuning: movesDefaults,
       propose: (now, change, done, timeoutMs) => this.#epochs.propose(now, change, done, timeoutMs),
     });
