@@ -11,11 +11,17 @@ import type { RingState } from "../../src/core/ring/ring-state.ts";
 
 export class Watch {
   readonly wrongs: string[] = [];
-  /** Messages by kind, for what they cost. */
+  /** Messages by kind: all of them, and those between data centres. */
   readonly counts = new Map<Message["kind"], number>();
+  readonly farCounts = new Map<Message["kind"], number>();
   /** By dot: the key and the value it stands for. */
   readonly #dots = new Map<string, string>();
   readonly #epochs = new Map<string, string>();
+  readonly #isFar: (from: NodeId, to: NodeId) => boolean;
+
+  constructor(isFar: (from: NodeId, to: NodeId) => boolean) {
+    this.#isFar = isFar;
+  }
 
   stored(node: NodeId, work: StoreWork, outcome: StoreOutcome): void {
     if (work.kind === "write" && outcome.kind === "written") {
@@ -23,8 +29,9 @@ export class Watch {
     }
   }
 
-  sent(from: NodeId, _to: NodeId, message: Message): void {
-    this.counts.set(message.kind, (this.counts.get(message.kind) ?? 0) + 1);
+  sent(from: NodeId, to: NodeId, message: Message): void {
+    count(this.counts, message.kind);
+    if (this.#isFar(from, to)) count(this.farCounts, message.kind);
     if (message.kind === "write") this.#look(message.key, message.versions, `node ${from} sends`);
     if (message.kind === "hints" || message.kind === "tree-push") {
       for (const { key, versions } of message.entries) {
@@ -55,4 +62,8 @@ export class Watch {
       }
     }
   }
+}
+
+function count<T>(counts: Map<T, number>, item: T): void {
+  counts.set(item, (counts.get(item) ?? 0) + 1);
 }

@@ -38,7 +38,7 @@ export class World {
   readonly network: Network;
   readonly notices: { readonly at: number; readonly node: NodeId; readonly notice: Notice }[] = [];
   /** Looks at everything that nodes say and store, and says what must never be. */
-  readonly watch = new Watch();
+  readonly watch = new Watch((from, to) => this.#dcOf(from) !== this.#dcOf(to));
   /** Called before each effect is performed: may crash the node, which then performs no more. */
   beforeEffect: (node: NodeId, effect: Effect) => void = () => {};
   readonly #options: Required<WorldOptions>;
