@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { CommandError } from "./exit.ts";
 
 const chunkBytes = 1 << 20;
+const secretBytesMax = 64 << 10;
 
 /** Something to read: a file, or standard input. */
 export interface Input {
@@ -64,6 +65,26 @@ export async function readText(path: string | URL): Promise<string> {
     return await readFile(path, "utf8");
   } catch (cause) {
     throw unreadable(String(path), cause);
+  }
+}
+
+/** A file with a secret, which nobody but its owner may be able to read or change. */
+export async function readSecret(path: string): Promise<string> {
+  const file = await open(path).catch((error: unknown) => {
+    throw unreadable(path, error);
+  });
+  try {
+    const { mode, size } = await file.stat();
+    if (size > secretBytesMax) throw new Error(`it has more than ${secretBytesMax} bytes`);
+    if (process.platform !== "win32" && (mode & 0o066) !== 0) {
+      const message = `${path} is mode 0${(mode & 0o777).toString(8)}, but it holds a secret`;
+      throw new CommandError("INSECURE_PERMISSIONS", `${message}: chmod 600 ${path}`);
+    }
+    return await file.readFile("utf8");
+  } catch (error) {
+    throw error instanceof CommandError ? error : unreadable(path, error);
+  } finally {
+    await file.close();
   }
 }
 

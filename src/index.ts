@@ -40,6 +40,7 @@ export type {
   ScanOptions,
   Session,
   Stored,
+  TlsOptions,
 } from "./client/api.ts";
 export { Context } from "./client/context.ts";
 export { type Crdt, fromSiblings } from "./client/crdt/crdt.ts";

@@ -5,6 +5,7 @@ import { Context } from "../../src/client/context.ts";
 import { CommandError, usage } from "../exit.ts";
 import type { Invocation } from "../invocation.ts";
 import { parseTimeout } from "../units.ts";
+import { credentialsOf } from "./credentials.ts";
 
 /**
  * One call needs one connection, so `any` of the nodes named passes it on; `aware` is for many,
@@ -23,7 +24,11 @@ export async function withClient<T>(
       "name some of its nodes with -e HOST:PORT,… (KVCTL_ENDPOINTS)",
     );
   }
-  const client = await connect(endpoints, { routing, timeoutMs: timeoutOf(invocation) });
+  const credentials = await credentialsOf(invocation);
+  const client = await connect(endpoints, {
+    ...{ routing, timeoutMs: timeoutOf(invocation) },
+    ...credentials,
+  });
   try {
     return await use(client);
   } finally {

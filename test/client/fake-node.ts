@@ -3,6 +3,7 @@ import { keyOf } from "../../src/core/key.ts";
 import type { ClientMessage, Command, Message, Result } from "../../src/core/message.ts";
 import type { RingState } from "../../src/core/ring/ring-state.ts";
 import { decodeFrame, FrameWriter } from "../../src/core/wire/codec.ts";
+import type { Refusal } from "../../src/runtime/refusal.ts";
 import type { Socket } from "../../src/runtime/sockets.ts";
 import { openPort, ringOf } from "../runtime/wires.ts";
 
@@ -72,6 +73,8 @@ export class FakeNode {
   ring: RingState;
   down: readonly number[] = [];
   tellsRing = true;
+  /** Lets nobody in, for this reason. */
+  refusal: Refusal | undefined;
   answer: (command: Command) => Answering;
 
   static async open(answer: (command: Command) => Answering = usual): Promise<FakeNode> {
@@ -86,17 +89,20 @@ export class FakeNode {
     this.address = port.address;
     this.answer = answer;
     this.ring = ringOf([port.address]);
-    port.admit = () => ({
-      kind: "admitted",
-      headers: {},
-      attach: (socket) => {
-        this.#sockets.add(socket);
-        return {
-          onMessage: (bytes) => this.#receive(socket, bytes),
-          onClose: () => void this.#sockets.delete(socket),
-        };
-      },
-    });
+    port.admit = () => {
+      if (this.refusal !== undefined) return { kind: "refused", ...this.refusal };
+      return {
+        kind: "admitted",
+        headers: {},
+        attach: (socket) => {
+          this.#sockets.add(socket);
+          return {
+            onMessage: (bytes) => this.#receive(socket, bytes),
+            onClose: () => void this.#sockets.delete(socket),
+          };
+        },
+      };
+    };
   }
 
   get connections(): number {
