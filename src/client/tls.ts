@@ -1,10 +1,12 @@
 /** What a caller says of TLS, checked as a whole before anything is dialled. */
+import { X509Certificate } from "node:crypto";
 import { createSecureContext } from "node:tls";
 import { describe } from "../../native-free-engine/base/text.ts";
 import { ClusterError } from "../errors.ts";
 import type { DialTls } from "../runtime/sockets.ts";
 import type { BytesInput, ConnectOptions } from "./api.ts";
 
+const certificates = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 const known = ["ca", "cert", "key", "servername"];
 
 /** Undefined: in the clear. */
@@ -27,6 +29,8 @@ export function tlsFrom(given: ConnectOptions["tls"]): DialTls | undefined {
     throw invalid(`tls.${cert === undefined ? "key" : "cert"} is given without the other half`);
   }
   try {
+    // OpenSSL passes over authorities that it cannot read, and would then believe nobody.
+    for (const [block] of (ca ?? "").matchAll(certificates)) new X509Certificate(block);
     createSecureContext({ ca, cert, key });
   } catch (cause) {
     const said = cause instanceof Error ? cause.message : String(cause);
