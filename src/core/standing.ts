@@ -10,6 +10,8 @@
  *
  * Filling ends after a full comparison with each live owner, and with so many owners in all that a
  * majority of them cannot lie outside: whatever a majority acknowledged was met in one of them.
+ * That majority is one of the own data centre, where quorums are counted: what was acknowledged
+ * elsewhere comes here in the background, and no reader here may count on it yet.
  */
 import type { Out } from "./event.ts";
 import type { Millis, NodeId, Partition } from "./ids.ts";
@@ -108,11 +110,16 @@ export class Standing implements StandingView {
     return isAligned ? this.#visits.size : Math.max(1, this.#visits.size);
   }
 
-  /** What has to be compared with whom, so that filling can end. */
+  /** What has to be compared with whom, so that filling can end; near owners come first. */
   *fillings(): IterableIterator<Filling> {
+    const ring = this.#parts.ring();
+    const dc = ring.dcOf(ring.self);
     for (const [partition, { since, peers }] of this.#visits) {
       const missing = this.#others(partition).filter((peer) => !peers.has(peer));
-      if (missing.length > 0) yield { partition, since, peers: missing };
+      const isNear = (peer: NodeId): boolean =>
+        ring.dcOf(peer) === dc && this.#parts.liveness.isLive(peer);
+      const near = missing.filter(isNear);
+      if (missing.length > 0) yield { partition, since, peers: near.length > 0 ? near : missing };
     }
   }
 
@@ -217,17 +224,27 @@ export class Standing implements StandingView {
   }
 
   /**
-   * With P owners, each write acknowledged by a majority is met once at most a minority of them
-   * is unvisited: after ceil(P / 2) visits. This node's own copy, if it is an owner, counts as one
-   * that has been lost.
+   * With P owners in a data centre, each write acknowledged by a majority is met once at most a
+   * minority of them is unvisited: after ceil(P / 2) visits. This node's own copy, if it is an
+   * owner, counts as one that has been lost. Where this node is the first of its data centre, or
+   * the only one, another data centre has to stand for all that was acknowledged.
    */
   #isComplete(partition: Partition, { peers }: Visits): boolean {
     const others = this.#others(partition);
-    const owners = this.#parts.ring().owners(partition).length;
-    const needed = Math.min(others.length, Math.ceil(owners / 2));
-    const visited = others.filter((peer) => peers.has(peer)).length;
-    if (visited < needed) return false;
-    return others.every((peer) => peers.has(peer) || !this.#parts.liveness.isLive(peer));
+    const { liveness } = this.#parts;
+    if (others.some((peer) => !peers.has(peer) && liveness.isLive(peer))) return false;
+    const ring = this.#parts.ring();
+    const groupOf = (dc: string | undefined): readonly NodeId[] =>
+      ring.owners(partition).filter((owner) => ring.dcOf(owner) === dc);
+    const isMet = (group: readonly NodeId[]): boolean => {
+      const askable = group.filter((owner) => owner !== ring.self);
+      const visited = askable.filter((peer) => peers.has(peer)).length;
+      return visited >= Math.min(askable.length, Math.ceil(group.length / 2));
+    };
+    const dc = ring.dcOf(ring.self);
+    if (others.some((peer) => ring.dcOf(peer) === dc)) return isMet(groupOf(dc));
+    const elsewhere = new Set(others.map((peer) => ring.dcOf(peer)));
+    return others.length === 0 || [...elsewhere].some((other) => isMet(groupOf(other)));
   }
 
   #others(partition: Partition): readonly NodeId[] {
