@@ -9,6 +9,8 @@ export async function serve(invocation: Invocation): Promise<number> {
   const file = typeof config === "string" ? config : undefined;
   const node = await serveNode({ file, environment: process.env, flags });
   const { address, id } = node;
+  // Certificates, secrets and tokens that changed are seen soon anyway; this is for now.
+  process.on("SIGHUP", () => node.reload());
   const stopped = firstSignal(invocation);
   await output.result({ ready: true, address, id }, `node ${id} is ready at ${address}\n`);
   const signal = await Promise.race([stopped, node.died]);

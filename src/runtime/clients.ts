@@ -9,14 +9,24 @@ import type { NodeId, RequestId } from "../core/ids.ts";
 import type { Key } from "../core/key.ts";
 import type { Command, Failed, Message, Result } from "../core/message.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
+import { type Principal, refusalOfCommand } from "./access.ts";
+import { Audit } from "./audit.ts";
 import { type ClientLimits, ClientLink, type Sent } from "./client-link.ts";
 import type { Contexts } from "./contexts.ts";
+import type { ClientVerdict, Knock, Pass } from "./gate.ts";
 import type { KeepAlive } from "./keep-alive.ts";
 import type { Admission, Incoming } from "./listener.ts";
 import type { Log } from "./log.ts";
 import type { Turn } from "./outbox.ts";
+import type { Headers } from "./sockets.ts";
 
 type AdminCommand = Command & { readonly kind: "admin" };
+
+/** Who may be a client, and who still may. */
+export interface ClientGate {
+  judgeClient(knock: Knock): ClientVerdict;
+  judgeAgain(pass: Pass): Pass | undefined;
+}
 
 export interface ClientsParts {
   readonly ring: RingState;
@@ -25,6 +35,7 @@ export interface ClientsParts {
   readonly keepAlive: KeepAlive;
   readonly log: Log;
   readonly limits: ClientLimits;
+  readonly gate: ClientGate;
   submit(id: RequestId, command: Command): void;
   /** Answers a command that is the runtime's own (join); false leaves it to the core. */
   answerOwn(command: AdminCommand, answer: (result: Result) => void): boolean;
@@ -32,14 +43,26 @@ export interface ClientsParts {
 
 /** Who waits for a result: a connection, or this process itself. */
 type Waiting =
-  | { readonly link: ClientLink; readonly request: RequestId; readonly key: Key | undefined }
+  | {
+      readonly link: ClientLink;
+      readonly request: RequestId;
+      readonly key: Key | undefined;
+      readonly ended: ((result: Result) => void) | undefined;
+    }
   | { readonly link: undefined; readonly answer: (result: Result) => void };
+
+/** A connection, and as whom it was let in. */
+interface Visit {
+  readonly remote: string;
+  pass: Pass;
+}
 
 const retryAfterMs = 50;
 
 export class Clients {
   readonly #parts: ClientsParts;
-  readonly #links = new Set<ClientLink>();
+  readonly #audit: Audit;
+  readonly #links = new Map<ClientLink, Visit>();
   readonly #waiting = new Map<RequestId, Waiting>();
   #last: RequestId = 0;
   #ring: RingState;
@@ -49,6 +72,7 @@ export class Clients {
 
   constructor(parts: ClientsParts) {
     this.#parts = parts;
+    this.#audit = new Audit(parts.log);
     this.#ring = parts.ring;
   }
 
@@ -60,11 +84,38 @@ export class Clients {
     return this.#waiting.size;
   }
 
-  admit(_incoming: Incoming): Admission {
+  admit(incoming: Incoming): Admission {
+    const verdict = this.#parts.gate.judgeClient(incoming);
+    if (verdict.kind === "refused") return verdict;
+    return this.#admitted({ remote: incoming.remote, pass: verdict }, {});
+  }
+
+  /** A node that asks to be let in speaks as clients do; `headers` answer its proof. */
+  admitNewcomer({ remote }: Incoming, headers: Headers): Admission {
+    return this.#admitted({ remote, pass: { principal: newcomer } }, headers);
+  }
+
+  /**
+   * Ends connections whose token or certificate does not hold any more. When the authority is
+   * another one, whoever showed a certificate connects again and shows it anew.
+   */
+  judgeAgain(more?: "doubt-certificates"): void {
+    for (const [link, visit] of this.#links) {
+      const isDoubted = more !== undefined && visit.pass.holder !== undefined;
+      const pass = isDoubted ? undefined : this.#parts.gate.judgeAgain(visit.pass);
+      if (pass === undefined) {
+        const { name } = visit.pass.principal;
+        this.#parts.log.audit("auth.ended", { who: name, remote: visit.remote });
+        link.close(1008, "AUTH_FAILED: the token or certificate does not hold any more");
+      } else visit.pass = pass;
+    }
+  }
+
+  #admitted(visit: Visit, headers: Headers): Admission {
     const { turn, keepAlive, limits } = this.#parts;
     return {
       kind: "admitted",
-      headers: {},
+      headers,
       attach: (socket) => {
         const link: ClientLink = new ClientLink({
           socket,
@@ -75,7 +126,7 @@ export class Clients {
             this.#parts.log.warn("client.closed", { why });
           },
         });
-        this.#links.add(link);
+        this.#links.set(link, visit);
         keepAlive.add(socket);
         if (this.#isLeaving) link.send({ kind: "go-away" });
         return {
@@ -101,7 +152,7 @@ export class Clients {
     if (waiting === undefined) return;
     this.#waiting.delete(id);
     if (waiting.link === undefined) waiting.answer(result);
-    else waiting.link.answer(waiting.request, this.#sealed(result, waiting.key));
+    else this.#answer(waiting, result);
     if (this.#waiting.size === 0) this.#onIdle?.();
   }
 
@@ -118,7 +169,7 @@ export class Clients {
   /** Lets clients go elsewhere, and waits for what is under way, at most so long. */
   drain(timeoutMs: number): Promise<void> {
     this.#isLeaving = true;
-    for (const link of this.#links) link.send({ kind: "go-away" });
+    for (const link of this.#links.keys()) link.send({ kind: "go-away" });
     if (this.#waiting.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, timeoutMs);
@@ -134,7 +185,7 @@ export class Clients {
     for (const id of [...this.#waiting.keys()]) {
       this.reply(id, failed("CLOSED", "the node stopped before it had an answer", maybe));
     }
-    for (const link of this.#links) link.close(1001, "the node is going away");
+    for (const link of this.#links.keys()) link.close(1001, "the node is going away");
   }
 
   #receive(link: ClientLink, message: Message): string | undefined {
@@ -162,17 +213,42 @@ export class Clients {
     if (!link.begin(request)) {
       return failed("INVALID_ARGUMENT", `request number ${request} is in use already`);
     }
-    const opened = this.#opened(command, token);
+    const opened = this.#allowed(link, command) ?? this.#opened(command, token);
     if (opened.kind === "failed") {
       link.answer(request, { result: opened, token: undefined });
       return undefined;
     }
     const key = "key" in opened ? opened.key : undefined;
+    const visit = this.#links.get(link);
+    const isAct = opened.kind === "admin" && visit !== undefined;
+    const ended = isAct
+      ? this.#audit.begin({ ...visit.pass, remote: visit.remote }, opened)
+      : undefined;
+    const waiting = { link, request, key, ended };
     const isOwn =
       opened.kind === "admin" &&
-      this.#parts.answerOwn(opened, (result) => link.answer(request, this.#sealed(result, key)));
-    if (!isOwn) this.#submit(opened, { link, request, key });
+      this.#parts.answerOwn(opened, (result) => this.#answer(waiting, result));
+    if (!isOwn) this.#submit(opened, waiting);
     return undefined;
+  }
+
+  #answer(
+    { link, request, key, ended }: Extract<Waiting, { readonly request: RequestId }>,
+    result: Result,
+  ): void {
+    ended?.(result);
+    link.answer(request, this.#sealed(result, key));
+  }
+
+  /** Undefined when the client may. */
+  #allowed(link: ClientLink, command: Command): Failed | undefined {
+    const visit = this.#links.get(link);
+    if (visit === undefined) return failed("CLOSED", "the connection is closed");
+    const { principal } = visit.pass;
+    const refusal = refusalOfCommand(principal, command);
+    if (refusal === undefined) return undefined;
+    this.#audit.refused({ principal, remote: visit.remote }, command, refusal.message);
+    return refusal;
   }
 
   #submit(command: Command, waiting: Waiting): void {
@@ -202,10 +278,11 @@ export class Clients {
 
   #tell(): void {
     const news = { kind: "ring-news", state: this.#ring, down: this.#down } as const;
-    for (const link of this.#links) if (link.isWatching) link.send(news);
+    for (const link of this.#links.keys()) if (link.isWatching) link.send(news);
   }
 }
 
+const newcomer: Principal = { name: "node", role: "newcomer", scopes: undefined };
 const maybe = { applied: "maybe" } as const;
 
 function isEmpty({ vector, dots }: CausalContext): boolean {

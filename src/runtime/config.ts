@@ -36,6 +36,18 @@ export interface NodeConfig {
    * within 30 s; a killed process loses nothing, a power cut may lose all of that.
    */
   readonly durability?: "sync" | "interval" | "os" | undefined;
+  /**
+   * Files in PEM: the node's certificate and its key, and the authority whose certificates are
+   * believed. With the first two the port speaks TLS only. With the authority, nodes prove
+   * themselves by certificates (unless there is a secret), and clients may.
+   */
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+  readonly tlsCa?: string | undefined;
+  /** A file with the secret that all nodes of the cluster hold, one a line, the newest first. */
+  readonly peerSecretFile?: string | undefined;
+  /** A file with the hashes of clients' tokens; see `kvctl token`. */
+  readonly tokenFile?: string | undefined;
   /** Allows an address that others can reach although nobody has to prove anything. */
   readonly insecure?: boolean | undefined;
   /** As in EngineOptions. */
@@ -105,6 +117,11 @@ const rules: Readonly<Record<Field, string>> = {
   w: "a whole number from 1 to n",
   partitions: "a power of two from 2 to 4096",
   durability: "sync, interval or os",
+  tlsCert: "the path of a certificate in PEM",
+  tlsKey: "the path of a private key in PEM",
+  tlsCa: "the path of an authority's certificate in PEM",
+  peerSecretFile: "the path of a file",
+  tokenFile: "the path of a file",
   insecure: "true or false",
   memtableBytes: "a whole number of bytes from 65536",
   cacheBytes: "a whole number of bytes from 0",
@@ -156,6 +173,11 @@ export async function checkConfig(given: unknown): Promise<Settings> {
       .refine((count) => (count & (count - 1)) === 0)
       .optional(),
     durability: z.enum(["sync", "interval", "os"]).default("sync"),
+    tlsCert: z.string().min(1).optional(),
+    tlsKey: z.string().min(1).optional(),
+    tlsCa: z.string().min(1).optional(),
+    peerSecretFile: z.string().min(1).optional(),
+    tokenFile: z.string().min(1).optional(),
     insecure: z.boolean().default(false),
     memtableBytes: whole(65_536, 2 ** 30).optional(),
     cacheBytes: whole(0, 2 ** 40).optional(),
@@ -206,9 +228,18 @@ function problemsOf(issues: readonly Issue[], given: unknown): readonly string[]
 
 function contradictions(settings: Settings): readonly string[] {
   const { n = nDefault, r = 1, w = 1, listen = listenDefault, advertise, join } = settings;
+  const { tlsCert, tlsKey, tlsCa } = settings;
   const problems: string[] = [];
   if (join.length === 0 && r > n) problems.push(`r must be from 1 to n, got ${r} with n ${n}`);
   if (join.length === 0 && w > n) problems.push(`w must be from 1 to n, got ${w} with n ${n}`);
+  if ((tlsCert === undefined) !== (tlsKey === undefined)) {
+    const missing = tlsCert === undefined ? "tlsCert" : "tlsKey";
+    problems.push(`${missing} is missing: a certificate and its key belong together`);
+  } else if (tlsCa !== undefined && tlsCert === undefined) {
+    problems.push(
+      "tlsCert and tlsKey are missing: without TLS nobody shows a certificate to judge",
+    );
+  }
   const host = parseAddress(listen)?.host ?? "";
   if (isWildcard(host) && advertise === undefined) {
     problems.push(`advertise is missing: others cannot dial ${listen}`);
@@ -220,13 +251,24 @@ function contradictions(settings: Settings): readonly string[] {
 }
 
 /** Throws INSECURE_BIND for an address that others can reach, unless that is wanted. */
-export function refuseOpenAddress(listen: string, { insecure }: Pick<Settings, "insecure">): void {
+export function refuseOpenAddress(listen: string, settings: Settings): void {
   const host = parseAddress(listen)?.host ?? "";
-  if (insecure || isLoopback(host)) return;
+  if (settings.insecure || isLoopback(host)) return;
+  const { tlsCert, tlsCa, peerSecretFile, tokenFile } = settings;
+  const missing = [
+    ...(tlsCert === undefined ? ["--tls-cert and --tls-key, so that nobody listens in"] : []),
+    ...((peerSecretFile ?? tlsCa) === undefined
+      ? ["--peer-secret-file or --tls-ca, so that nodes prove themselves"]
+      : []),
+    ...((tokenFile ?? tlsCa) === undefined
+      ? ["--token-file or --tls-ca, so that clients prove themselves"]
+      : []),
+  ];
+  if (missing.length === 0) return;
   throw new ClusterError(
     "INSECURE_BIND",
-    `refusing to listen on ${listen}: whoever reaches that address could read and write ` +
-      "everything; listen on 127.0.0.1, or say --insecure (insecure: true) if the network is yours",
+    `refusing to listen on ${listen}, which others can reach; missing: ${missing.join("; ")}. ` +
+      "Listen on 127.0.0.1, or say --insecure (insecure: true) if the network is yours alone",
   );
 }
 

@@ -5,10 +5,15 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { ClusterError } from "../errors.ts";
 import { invalidConfig } from "./config.ts";
+import { parseStrictJson } from "./strict-json.ts";
 
 /** Enough for the tables of the engine and a few hundred connections. */
 const openFilesMin = 1024;
-const others = 0o007;
+/** Bits by which others than the owner may read, or write. */
+const othersRead = 0o044;
+const othersWrite = 0o022;
+const others = 0o077;
+const fileBytesMax = 4 << 20;
 
 /** Makes the directory if need be, and refuses one that others could read secrets in. */
 export function prepareDirectory(path: string): void {
@@ -35,14 +40,55 @@ export function prepareDirectory(path: string): void {
 export function readConfigFile(path: string): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(path, "utf8"));
+    value = parseStrictJson(readFileSync(path, "utf8"));
   } catch (error) {
     throw invalidConfig([`${path}: ${error instanceof Error ? error.message : error}`]);
   }
+  // It holds paths and numbers and may be read, but whoever writes it rules the node.
+  refuseOpenFile(path, { bits: othersWrite, why: "others may change the node's settings" });
   if (typeof value === "object" && value !== null && !Array.isArray(value)) {
     return value as Readonly<Record<string, unknown>>;
   }
   throw invalidConfig([`${path} must hold one JSON object`]);
+}
+
+/** A file with a secret in it. Throws CONFIG_INVALID, or INSECURE_PERMISSIONS. */
+export function readSecretFile(path: string): string {
+  const text = readSettingFile(path);
+  refuseOpenFile(path, { bits: othersRead | othersWrite, why: "it holds secrets" });
+  return text;
+}
+
+/** A file that a setting names. Throws CONFIG_INVALID when it cannot be read. */
+export function readSettingFile(path: string): string {
+  try {
+    const { size } = statSync(path);
+    if (size > fileBytesMax) throw new Error(`it has ${size} bytes, more than ${fileBytesMax}`);
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    throw invalidConfig([`${path}: ${error instanceof Error ? error.message : error}`]);
+  }
+}
+
+/** Changes whenever the file does; the same for all files that are not there. */
+export function markOfFile(path: string): string {
+  try {
+    const { mtimeMs, ctimeMs, size, ino } = statSync(path);
+    return [mtimeMs, ctimeMs, size, ino].join(" ");
+  } catch {
+    return "none";
+  }
+}
+
+function refuseOpenFile(
+  path: string,
+  { bits, why }: { readonly bits: number; readonly why: string },
+): void {
+  const mode = statSync(path).mode & 0o777;
+  if (process.platform === "win32" || (mode & bits) === 0) return;
+  const digits = mode.toString(8).padStart(4, "0");
+  const message = `${path} is mode ${digits}, but ${why}: chmod 600 ${path}`;
+  throw new ClusterError("INSECURE_PERMISSIONS", message);
 }
 
 /** Running out of files later would refuse clients or fail a flush: better said at the start. */

@@ -26,6 +26,20 @@ export interface Hello {
 export const skewMsMax = 60_000;
 
 const lanes: readonly Lane[] = ["control", "data", "bulk"];
+const nobody = 0;
+
+/** What a node says that is of no cluster yet, and knows neither its number nor theirs. */
+export function newcomersHello(now: number): Hello {
+  const clock = Math.floor(now);
+  return {
+    ...{ clusterId: "0".repeat(32), node: nobody, to: nobody, started: clock },
+    ...{ epoch: 0, lane: "control", clock },
+  };
+}
+
+export function isNewcomer(hello: Hello | undefined): boolean {
+  return hello?.node === nobody;
+}
 
 export function encodeHello(hello: Hello): Headers {
   return {

@@ -32,8 +32,8 @@ export function newClusterId(): string {
   return randomBytes(16).toString("hex");
 }
 
-export function newMacKey(): MacKey {
-  return { number: 1, bytes: new Uint8Array(randomBytes(macKeyBytes)) };
+export function newMacKey(number = 1): MacKey {
+  return { number, bytes: new Uint8Array(randomBytes(macKeyBytes)) };
 }
 
 export function encodeIdentity(identity: Identity): Uint8Array {

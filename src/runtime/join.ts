@@ -11,6 +11,7 @@ import { decodeRing } from "../core/wire/ring.ts";
 import { ClusterError, isClusterCode } from "../errors.ts";
 import { type AnswerToAsk, ask } from "./ask.ts";
 import type { MacKeys } from "./contexts.ts";
+import type { Dialler } from "./gate.ts";
 import { decodeMacKeys } from "./identity.ts";
 import type { Log } from "./log.ts";
 
@@ -27,6 +28,8 @@ export interface JoinOptions {
   readonly attempt: string;
   readonly timeoutMs: number;
   readonly log: Log;
+  /** How this node shows that it may be one of theirs. */
+  readonly gate: Dialler;
   now(): number;
   /** Throws when this node does not fit into that cluster; asked before anything changes. */
   check(ring: { readonly n: number; readonly partitions: number }): void;
@@ -41,6 +44,7 @@ interface Described {
 /** Later attempts cannot end otherwise. */
 const final: ReadonlySet<string> = new Set([
   ...["CLOCK_SKEW", "NODE_ID_IN_USE", "INVALID_ARGUMENT", "PROTOCOL_UNSUPPORTED"],
+  ...["PEER_AUTH_FAILED", "TLS_FAILED"],
 ]);
 
 const attemptMs = 10_000;
@@ -69,17 +73,19 @@ export async function joinCluster(options: JoinOptions): Promise<Joined> {
 /** What came of it, or in words why nothing did. */
 async function askSeed(
   seed: string,
-  { candidate, attempt, check, now }: JoinOptions,
+  { candidate, attempt, check, now, gate }: JoinOptions,
 ): Promise<Joined | string> {
-  const described = await ask(seed, { name: "ring", arguments: {}, timeoutMs: attemptMs });
+  const describe = { name: "ring", arguments: {}, timeoutMs: attemptMs };
+  const described = await ask(seed, describe, gate);
   const ring = described.kind === "answer" ? describedIn(described.json) : undefined;
   if (ring === undefined) return reason(seed, described);
   check(ring);
-  const answer = await ask(seed, {
+  const letIn = {
     name: "join",
     arguments: { ...candidate, clock: Math.floor(now()), attempt },
     timeoutMs: attemptMs,
-  });
+  };
+  const answer = await ask(seed, letIn, gate);
   const joined = answer.kind === "answer" ? joinedIn(answer.json) : undefined;
   return joined ?? reason(seed, answer);
 }

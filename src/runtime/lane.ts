@@ -7,14 +7,19 @@ import type { Message } from "../core/message.ts";
 import type { FrameWriter } from "../core/wire/codec.ts";
 import type { KeepAlive } from "./keep-alive.ts";
 import { Outbox, type Turn } from "./outbox.ts";
-import { dial, type Headers, type Socket } from "./sockets.ts";
+import type { Proof } from "./peer-proof.ts";
+import { type DialTls, dial, type Headers, type Socket } from "./sockets.ts";
 
 export interface LaneParts {
   readonly address: string;
   readonly bytesMax: number;
   readonly turn: Turn;
   readonly keepAlive: KeepAlive;
-  headers(): Headers;
+  tls(): DialTls | undefined;
+  hello(): Headers;
+  /** `ahead`: by how much the peer's clock is ahead of this one's, as it said in a refusal. */
+  prove(hello: Headers, ahead: number): Proof;
+  now(): number;
   newFrame(): FrameWriter;
   /** It broke, or an attempt failed: `code` is the peer's, if it refused. */
   onDown(why: string, code: string | undefined): void;
@@ -32,6 +37,7 @@ export class LaneLink {
   #outbox: Outbox | undefined;
   #timer: NodeJS.Timeout | undefined;
   #pauseMs = pauseMsMin;
+  #ahead = 0;
   #dialledAt = 0;
   #dropped = 0;
   #isClosed = false;
@@ -75,22 +81,31 @@ export class LaneLink {
   #dial(): void {
     this.#timer = undefined;
     this.#dialledAt = performance.now();
-    const { address, keepAlive, turn, bytesMax } = this.#parts;
+    const { address, keepAlive, turn, bytesMax, now } = this.#parts;
+    const hello = this.#parts.hello();
+    const proof = this.#parts.prove(hello, this.#ahead);
     const socket = dial({
       address,
       protocol: "peer",
-      headers: this.#parts.headers(),
+      tls: this.#parts.tls(),
+      headers: { ...hello, ...proof.headers },
       onOpen: (headers) => {
         if (this.#isClosed) return;
+        if (!proof.isAnswered(headers)) {
+          socket.close(1008, "PEER_AUTH_FAILED");
+          this.#lost(`${address} did not prove to be a node of ours`, "PEER_AUTH_FAILED");
+          return;
+        }
         this.#outbox = new Outbox({ turn, socket, bytesMax, frame: this.#parts.newFrame() });
         keepAlive.add(socket);
         this.#parts.onUp(headers);
       },
       // The other side sends on connections of its own.
       onMessage: () => undefined,
-      onClose: (why, code) => {
+      onClose: (why, code, clock) => {
+        if (clock !== undefined) this.#ahead = clock - now();
         keepAlive.delete(socket);
-        this.#lost(why, code);
+        if (this.#socket === socket) this.#lost(why, code);
       },
     });
     this.#socket = socket;

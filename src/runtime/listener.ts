@@ -1,19 +1,31 @@
 /**
- * One port for peers, clients and curious people. Who may connect is judged from the headers of
- * the upgrade, before a single frame is read. Web pages are refused always.
+ * One port for peers, clients and curious people, over TLS where the node has a certificate. Who
+ * may connect is judged from the headers of the upgrade and the certificate shown, before a single
+ * frame is read; until then a connection has little room and little time. Web pages are refused
+ * always.
  */
-import { createServer, type IncomingMessage, STATUS_CODES } from "node:http";
-import type { AddressInfo } from "node:net";
+import { constants } from "node:crypto";
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  STATUS_CODES,
+} from "node:http";
+import { createServer as createHttpsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { TLSSocket, type TlsOptions } from "node:tls";
 import { ClusterError } from "../errors.ts";
 import { type Address, formatAddress } from "./address.ts";
+import { problemOf, type Shown } from "./certificates.ts";
+import type { Knock } from "./gate.ts";
+import { Lobby } from "./lobby.ts";
+import type { NodeTls } from "./protection.ts";
 import { type Refusal, refuse } from "./refusal.ts";
 import { type Admitted, handshakeMsMax, type Protocol, subprotocols, Upgrades } from "./sockets.ts";
 
-export interface Incoming {
+export interface Incoming extends Knock {
   readonly protocol: Protocol;
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly remote: string;
 }
 
 export type Admission =
@@ -22,12 +34,16 @@ export type Admission =
 
 export interface ListenOptions extends Address {
   readonly connectionsMax?: number | undefined;
+  /** Absent: in the clear. */
+  readonly tls?: NodeTls | undefined;
   admit(incoming: Incoming): Admission;
 }
 
 export interface Listener {
   /** Where it listens, with the real port if 0 was asked for. */
   readonly address: Address;
+  /** For the connections to come. Only where it had one before. */
+  setTls(tls: NodeTls): void;
   /** No new connections. Those that are open stay. */
   stopAccepting(): void;
   /** Ends what is left, and resolves once the port is free. */
@@ -41,32 +57,38 @@ const greeting =
   "This is a node of an Everwrite cluster. It speaks WebSocket, not plain HTTP:\n" +
   "try kvctl -e HOST:PORT status, or connect() of the npm package everwrite.\n";
 
+const limits = {
+  maxHeaderSize: 8192,
+  headersTimeout: handshakeMsMax,
+  requestTimeout: 2 * handshakeMsMax,
+  connectionsCheckingInterval: 1000,
+  keepAliveTimeout: 1000,
+};
+
 export function listen(options: ListenOptions): Promise<Listener> {
-  const server = createServer(
-    {
-      maxHeaderSize: 8192,
-      headersTimeout: handshakeMsMax,
-      requestTimeout: 2 * handshakeMsMax,
-      connectionsCheckingInterval: 1000,
-      keepAliveTimeout: 1000,
-    },
-    (request, response) => {
-      const isGet = request.method === "GET" || request.method === "HEAD";
-      const status = request.headers.origin !== undefined ? 403 : isGet ? 200 : 405;
-      response.writeHead(status, { "content-type": "text/plain", connection: "close" });
-      response.end(status === 200 ? greeting : `${STATUS_CODES[status]}\n`);
-    },
-  );
+  const tls = options.tls;
+  const https = tls && createHttpsServer({ ...limits, ...tlsOptionsOf(tls) }, greet);
+  const server = https ?? createHttpServer(limits, greet);
   server.maxConnections = options.connectionsMax ?? connectionsMaxDefault;
+  const lobby = new Lobby();
+  server.on("connection", (socket: Socket) => {
+    const name = nameOf(socket);
+    lobby.enter(name, { address: socket.remoteAddress ?? "", socket });
+    socket.once("close", () => lobby.leave(name));
+  });
   const upgrades = { peer: new Upgrades("peer"), client: new Upgrades("client") };
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on("error", () => socket.destroy());
     const protocol = protocolOf(request);
-    if (typeof protocol !== "string") return refuse(socket, protocol);
-    const remote = request.socket.remoteAddress ?? "";
-    const admission = options.admit({ protocol, headers: request.headers, remote });
-    if (admission.kind === "refused") refuse(socket, admission);
-    else upgrades[protocol].accept({ request, socket, head }, admission);
+    const verdict = typeof protocol === "string" ? judge(options, request, protocol) : protocol;
+    if ("code" in verdict) {
+      const { delayMs = 0 } = verdict;
+      if (delayMs === 0) refuse(socket, verdict);
+      else setTimeout(() => refuse(socket, verdict), delayMs).unref();
+      return;
+    }
+    lobby.leave(nameOf(request.socket));
+    upgrades[verdict.protocol].accept({ request, socket, head }, verdict);
   });
   return new Promise((resolve, reject) => {
     server.once("error", (error) => reject(unavailable(options, error)));
@@ -80,10 +102,12 @@ export function listen(options: ListenOptions): Promise<Listener> {
       };
       resolve({
         address: { host: address, port },
+        setTls: (next) => https?.setSecureContext(tlsOptionsOf(next)),
         stopAccepting,
         close: () => {
           stopAccepting();
           server.closeAllConnections();
+          lobby.close();
           upgrades.peer.terminate();
           upgrades.client.terminate();
           return stopped;
@@ -91,6 +115,49 @@ export function listen(options: ListenOptions): Promise<Listener> {
       });
     });
   });
+}
+
+const greet: RequestListener = (request, response) => {
+  const isGet = request.method === "GET" || request.method === "HEAD";
+  const status = request.headers.origin !== undefined ? 403 : isGet ? 200 : 405;
+  response.writeHead(status, { "content-type": "text/plain", connection: "close" });
+  response.end(status === 200 ? greeting : `${STATUS_CODES[status]}\n`);
+};
+
+/**
+ * Certificates of clients are asked for and never demanded here: the gate judges them, and says
+ * why. No session is resumed, since what was shown at its beginning may not hold any more.
+ */
+function tlsOptionsOf({ cert, key, ca }: NodeTls): TlsOptions {
+  return {
+    ...{ cert, key, ca, minVersion: "TLSv1.3", handshakeTimeout: handshakeMsMax },
+    ...{ requestCert: ca !== undefined, rejectUnauthorized: false },
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
+}
+
+/** Tells a connection from all others that are open. */
+function nameOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
+
+function judge(
+  { admit }: ListenOptions,
+  request: IncomingMessage,
+  protocol: Protocol,
+): Refusal | (Admitted & { readonly protocol: Protocol }) {
+  const { headers, socket } = request;
+  const remote = socket.remoteAddress ?? "";
+  const admission = admit({ protocol, headers, remote, shown: shownBy(socket) });
+  return admission.kind === "refused" ? admission : { ...admission, protocol };
+}
+
+function shownBy(socket: Socket): Shown | undefined {
+  if (!(socket instanceof TLSSocket)) return undefined;
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return undefined;
+  const { authorized, authorizationError } = socket;
+  return { certificate, problem: authorized ? undefined : problemOf(String(authorizationError)) };
 }
 
 function offered(request: IncomingMessage): readonly string[] {

@@ -13,11 +13,17 @@ export interface Log {
   info(event: string, fields?: object): void;
   warn(event: string, fields?: object): void;
   error(event: string, fields?: object): void;
+  /** Who did, or was refused, what. Written at any level but silent. */
+  audit(event: string, fields?: object): void;
 }
 
 const nothing = (): void => undefined;
 
-export const silentLog: Log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+export const silentLog: Log = {
+  ...{ debug: nothing, info: nothing, warn: nothing, error: nothing, audit: nothing },
+};
+/** Above all of pino's own. */
+const auditLevel = 70;
 
 const stderr = 2;
 
@@ -32,6 +38,7 @@ export async function openLog(level: LogLevel): Promise<Log> {
       level,
       base: null,
       messageKey: "event",
+      customLevels: { audit: auditLevel },
       formatters: { level: (label) => ({ level: label }) },
     },
     isatty(stderr) ? inWords : lines,
@@ -41,6 +48,7 @@ export async function openLog(level: LogLevel): Promise<Log> {
     info: (event, fields) => logger.info({ ...fields }, event),
     warn: (event, fields) => logger.warn({ ...fields }, event),
     error: (event, fields) => logger.error({ ...fields }, event),
+    audit: (event, fields) => logger.audit({ audit: true, ...fields }, event),
   };
 }
 

@@ -14,6 +14,7 @@ import { ClusterError } from "../errors.ts";
 import { metaKey } from "../store/keyspace.ts";
 import { ask } from "./ask.ts";
 import { invalidConfig, type Settings } from "./config.ts";
+import type { Dialler } from "./gate.ts";
 import {
   encodeIdentity,
   type Identity,
@@ -36,6 +37,7 @@ export interface MembershipParts {
   /** Where others reach this node. */
   readonly address: string;
   readonly log: Log;
+  readonly gate: Dialler;
   now(): number;
 }
 
@@ -57,7 +59,7 @@ export async function found(parts: MembershipParts): Promise<Membership> {
 }
 
 export async function join(parts: MembershipParts): Promise<Membership> {
-  const { engine, settings, log, now } = parts;
+  const { engine, settings, log, gate, now } = parts;
   // The same attempt when this process ends before it has the answer, and is started again.
   const attempt = await attemptOf(engine);
   const joined = await joinCluster({
@@ -66,6 +68,7 @@ export async function join(parts: MembershipParts): Promise<Membership> {
     attempt,
     timeoutMs: settings.joinMsMax,
     log,
+    gate,
     now,
     check: (ring) => checkFounded(settings, ring),
   });
@@ -75,7 +78,7 @@ export async function join(parts: MembershipParts): Promise<Membership> {
 
 /** Goes on as who it was. Throws IDENTITY_MISMATCH when it is told to be somebody else. */
 export async function resume(parts: MembershipParts, known: Identity): Promise<Membership> {
-  const { engine, settings, address, now } = parts;
+  const { engine, settings, address, gate, now } = parts;
   const bytes = await engine.get(metaKey(ringName));
   const ring = bytes === undefined ? undefined : decodeRing(bytes);
   if (ring === undefined || checkRing(ring).length > 0) {
@@ -99,7 +102,7 @@ export async function resume(parts: MembershipParts, known: Identity): Promise<M
     );
   }
   checkFounded(settings, { n: ring.n, partitions: ring.owners.length });
-  await checkSeeds(settings.join, { clusterId, belongs });
+  await checkSeeds(settings.join, { clusterId, belongs, gate });
   const identity = { ...known, started: Math.max(Math.floor(now()), known.started + 1) };
   await engine.put(metaKey(identityName), encodeIdentity(identity), { sync: true });
   return { identity, ring };
@@ -159,11 +162,12 @@ function checkFounded(
 /** A seed that answers for another cluster shows that the directory is the wrong one. */
 async function checkSeeds(
   seeds: readonly string[],
-  { clusterId, belongs }: { readonly clusterId: string; readonly belongs: string },
+  more: { readonly clusterId: string; readonly belongs: string; readonly gate: Dialler },
 ): Promise<void> {
+  const { clusterId, belongs, gate } = more;
   const command = { name: "ring", arguments: {}, timeoutMs: lookMs };
   for (const [i, answer] of (
-    await Promise.all(seeds.map((seed) => ask(seed, command)))
+    await Promise.all(seeds.map((seed) => ask(seed, command, gate)))
   ).entries()) {
     if (answer.kind !== "answer") continue;
     const other = (answer.json as { clusterId?: unknown } | null)?.clusterId;

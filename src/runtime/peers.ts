@@ -3,18 +3,26 @@
  * bulk) and sends on them; what members send arrives on connections that they dial. Addresses come
  * from the ring in force. Loss is allowed: whatever cannot go out is dropped and counted.
  */
+import type { MacKey } from "../core/context-token.ts";
 import type { NodeId } from "../core/ids.ts";
 import type { Lane, Message } from "../core/message.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
 import { decodeFrame, FrameWriter, laneOf } from "../core/wire/codec.ts";
 import { parseAddress } from "./address.ts";
+import type { Dialler, Knock, PeerVerdict } from "./gate.ts";
 import { decodeHello, encodeHello, type Hello, refusalOfHello, skewMsMax } from "./handshake.ts";
 import type { KeepAlive } from "./keep-alive.ts";
 import { LaneLink } from "./lane.ts";
 import type { Admission, Incoming } from "./listener.ts";
 import { type Log, seldom } from "./log.ts";
 import type { Turn } from "./outbox.ts";
+import type { Headers } from "./sockets.ts";
 import { Visitors } from "./visitors.ts";
+
+/** Who may send to this node as a member, and how it shows others that it is one. */
+export interface PeerGate extends Dialler {
+  judgePeer(knock: Knock, claims: Headers): PeerVerdict;
+}
 
 export interface PeersParts {
   readonly self: NodeId;
@@ -23,10 +31,13 @@ export interface PeersParts {
   readonly turn: Turn;
   readonly keepAlive: KeepAlive;
   readonly log: Log;
+  readonly gate: PeerGate;
   now(): number;
   deliver(from: NodeId, message: Message): void;
   /** All lanes to the peer are open, or one of them is not (any more). */
   linkChanged(peer: NodeId, up: boolean): void;
+  /** A peer told the keys that seal contexts. */
+  contextKeys(keys: readonly MacKey[]): void;
 }
 
 const lanes: readonly Lane[] = ["control", "data", "bulk"];
@@ -94,10 +105,14 @@ export class Peers {
   }
 
   /** Whether a dialler is a member that may send to this node. */
-  admit({ headers, remote }: Incoming): Admission {
-    const { self, log } = this.#parts;
+  admit(incoming: Incoming): Admission {
+    const { headers, remote } = incoming;
+    const { self, log, gate } = this.#parts;
     const hello = decodeHello(headers);
     const ring = this.#ring;
+    // A stranger is told nothing of the cluster.
+    const verdict = hello && gate.judgePeer(incoming, encodeHello(hello));
+    if (verdict?.kind === "refused") return verdict;
     const refusal =
       refusalOfHello(hello, { ring, self }) ?? (hello && this.#incoming.refusalOf(hello));
     if (refusal !== undefined) {
@@ -108,7 +123,7 @@ export class Peers {
     this.#compareClocks(admitted.node, admitted.clock);
     return {
       kind: "admitted",
-      headers: this.#hello(admitted.node, admitted.lane),
+      headers: { ...this.#hello(admitted.node, admitted.lane), ...verdict?.headers },
       attach: (socket) => {
         this.#incoming.add(admitted, socket);
         for (const lane of lanes) this.#peers.get(admitted.node)?.links[lane].hurry();
@@ -123,6 +138,16 @@ export class Peers {
         };
       },
     };
+  }
+
+  /** To every member that can be reached. */
+  tell(message: Message): void {
+    for (const id of this.#peers.keys()) this.send(id, message);
+  }
+
+  /** What members proved no longer holds: they dial again, and prove it anew. */
+  doubtVisitors(): void {
+    this.#incoming.close();
   }
 
   flush(): void {
@@ -149,6 +174,9 @@ export class Peers {
         case "ring-news":
         case "go-away":
           return `${message.kind} is a message of clients`;
+        case "context-keys":
+          this.#parts.contextKeys(message.keys);
+          break;
         default:
           this.#parts.deliver(from, message);
       }
@@ -157,7 +185,7 @@ export class Peers {
   }
 
   #dial(id: NodeId, address: string): void {
-    const { turn, keepAlive, log } = this.#parts;
+    const { turn, keepAlive, log, gate, now } = this.#parts;
     const sayRefused = seldom((fields: object) => log.warn("peer.refuses-us", fields));
     const link = (lane: Lane): LaneLink =>
       new LaneLink({
@@ -165,7 +193,10 @@ export class Peers {
         turn,
         keepAlive,
         bytesMax: bytesMaxOf[lane],
-        headers: () => this.#hello(id, lane),
+        tls: () => gate.tls(),
+        hello: () => this.#hello(id, lane),
+        prove: (hello, ahead) => gate.prove(hello, ahead),
+        now,
         newFrame: () => new FrameWriter(() => this.#mark()),
         onUp: (headers) => {
           const hello = decodeHello(headers);

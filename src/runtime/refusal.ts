@@ -10,12 +10,16 @@ export interface Refusal {
   readonly status: number;
   readonly code: ClusterCode;
   readonly message: string;
+  /** The answer waits for so long. */
+  readonly delayMs?: number | undefined;
+  /** The node's clock, for a dialler whose proof may have been made with another. */
+  readonly clock?: number | undefined;
 }
 
 const refusalBytesMax = 4096;
 
-export function refuse(socket: Duplex, { status, code, message }: Refusal): void {
-  const body = JSON.stringify({ code, message });
+export function refuse(socket: Duplex, { status, code, message, clock }: Refusal): void {
+  const body = JSON.stringify({ code, message, clock });
   socket.once("finish", () => socket.destroy());
   socket.end(
     [
@@ -29,10 +33,14 @@ export function refuse(socket: Duplex, { status, code, message }: Refusal): void
   );
 }
 
+export interface ReadRefusal {
+  readonly message: string;
+  readonly code: string | undefined;
+  readonly clock?: number | undefined;
+}
+
 /** The other side may be anything that answers HTTP. */
-export async function readRefusal(
-  response: IncomingMessage,
-): Promise<{ readonly message: string; readonly code: string | undefined }> {
+export async function readRefusal(response: IncomingMessage): Promise<ReadRefusal> {
   const otherwise = `answered with HTTP status ${response.statusCode}, so it is no node of ours`;
   try {
     let text = "";
@@ -40,8 +48,10 @@ export async function readRefusal(
       text += String(chunk);
       if (text.length > refusalBytesMax) break;
     }
-    const { code, message } = JSON.parse(text) as Record<string, unknown>;
-    if (typeof code === "string" && typeof message === "string") return { code, message };
+    const { code, message, clock } = JSON.parse(text) as Record<string, unknown>;
+    if (typeof code === "string" && typeof message === "string") {
+      return { code, message, clock: Number.isSafeInteger(clock) ? Number(clock) : undefined };
+    }
   } catch {
     // It is not one of our refusals: the status says all there is to say.
   }

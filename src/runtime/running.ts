@@ -6,20 +6,26 @@
 import { randomBytes } from "node:crypto";
 import type { Engine } from "../../native-free-engine/index.ts";
 import type { Client, ConnectOptions } from "../client/api.ts";
+import { failed } from "../core/failure.ts";
 import type { NodeId } from "../core/ids.ts";
+import type { Result } from "../core/message.ts";
 import { Node } from "../core/node.ts";
 import { seededRandom } from "../core/random.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
 import { ClusterError } from "../errors.ts";
+import { metaKey } from "../store/keyspace.ts";
 import { Store } from "../store/store.ts";
 import { clientLimits } from "./client-link.ts";
 import { Clients } from "./clients.ts";
 import type { Settings } from "./config.ts";
-import { contextsOf } from "./contexts.ts";
+import { ContextKeys } from "./context-keys.ts";
 import type { Door } from "./door.ts";
 import { Driver } from "./driver.ts";
+import type { Gate } from "./gate.ts";
+import { decodeHello, encodeHello, isNewcomer } from "./handshake.ts";
+import { encodeIdentity, identityName, newMacKey } from "./identity.ts";
 import { KeepAlive } from "./keep-alive.ts";
-import type { Listener } from "./listener.ts";
+import type { Admission, Incoming, Listener } from "./listener.ts";
 import type { Log } from "./log.ts";
 import type { Membership } from "./membership.ts";
 import { Turn } from "./outbox.ts";
@@ -34,7 +40,12 @@ export interface RunningNode extends AsyncDisposable {
   readonly clusterId: string;
   /** Resolves if the node had to stop by itself, because its disk failed; it is closed then. */
   readonly died: Promise<ClusterError>;
-  /** A client of the cluster, connected through this node. The caller closes it. */
+  /** Reads again, now, the files of certificates, secrets and tokens that have changed. */
+  reload(): void;
+  /**
+   * A client of the cluster, connected through this node. The caller closes it. Where the node
+   * demands a token or certificate, the options must bring one.
+   */
   client(options?: ConnectOptions): Promise<Client>;
   /** Idempotent. Settles once nothing is open any more; rejects if the disk refused the end. */
   close(): Promise<void>;
@@ -44,6 +55,7 @@ export interface RunningParts {
   readonly engine: Engine;
   readonly listener: Listener;
   readonly door: Door;
+  readonly gate: Gate;
   readonly membership: Membership;
   readonly settings: Settings;
   readonly log: Log;
@@ -65,6 +77,7 @@ export class Running implements RunningNode {
   readonly #peers: Peers;
   readonly #clients: Clients;
   readonly #driver: Driver;
+  readonly #contextKeys: ContextKeys;
   #closing: Promise<void> | undefined;
 
   static async start(parts: RunningParts): Promise<Running> {
@@ -99,7 +112,7 @@ export class Running implements RunningNode {
     parts: RunningParts,
     { store, died }: { readonly store: Store; readonly died: Promise<ClusterError> },
   ) {
-    const { membership, settings, log, clock } = parts;
+    const { membership, settings, log, clock, gate, engine } = parts;
     const { identity, ring } = membership;
     const majority = Math.floor(ring.n / 2) + 1;
     this.address = identity.address;
@@ -108,19 +121,34 @@ export class Running implements RunningNode {
     this.died = died;
     this.#parts = parts;
     this.#store = store;
-    const shared = { ring, turn: this.#turn, keepAlive: this.#keepAlive, log };
+    const shared = { ring, turn: this.#turn, keepAlive: this.#keepAlive, log, gate };
     const now = (): number => clock.now();
+    this.#contextKeys = new ContextKeys({
+      clusterId: identity.clusterId,
+      keys: identity.contextKeys,
+      newKey: newMacKey,
+      save: (contextKeys) => {
+        const record = encodeIdentity({ ...identity, contextKeys });
+        return engine.put(metaKey(identityName), record, { sync: true });
+      },
+      tell: (keys) => this.#peers.tell({ kind: "context-keys", keys }),
+      failed: (error) => log.error("context-key.not-kept", { why: textOf(error) }),
+    });
     const welcome = new Welcome({
-      contextKeys: identity.contextKeys,
+      contextKeys: () => this.#contextKeys.keys,
       now,
       request: (command, answer) => this.#clients.request(command, answer),
     });
     this.#clients = new Clients({
       ...shared,
-      contexts: contextsOf(identity.clusterId, identity.contextKeys),
+      contexts: this.#contextKeys,
       limits: clientLimits,
       submit: (id, command) => this.#driver.request(id, command),
-      answerOwn: (command, answer) => welcome.answer(command, answer),
+      answerOwn: (command, answer) => {
+        if (command.name !== "rotate-context-key") return welcome.answer(command, answer);
+        void this.#rotate().then(answer);
+        return true;
+      },
     });
     this.#peers = new Peers({
       ...shared,
@@ -128,7 +156,12 @@ export class Running implements RunningNode {
       started: identity.started,
       now,
       deliver: (from, message) => this.#driver.message(from, message),
-      linkChanged: (peer, up) => this.#driver.link(peer, up),
+      linkChanged: (peer, up) => {
+        this.#driver.link(peer, up);
+        const { keys } = this.#contextKeys;
+        if (up) this.#peers.send(peer, { kind: "context-keys", keys });
+      },
+      contextKeys: (keys) => this.#contextKeys.learn(keys),
     });
     const { r = majority, w = majority } = settings;
     const random = seededRandom(randomBytes(4).readUInt32LE());
@@ -148,7 +181,12 @@ export class Running implements RunningNode {
 
   async client(options?: ConnectOptions): Promise<Client> {
     const { connect } = await import("../client/client.ts");
-    return connect(this.address, options);
+    const tls = this.#parts.gate.tls();
+    return connect(this.address, { ...(tls && { tls: { ca: tls.ca } }), ...options });
+  }
+
+  reload(): void {
+    this.#parts.gate.reload();
   }
 
   close(): Promise<void> {
@@ -161,12 +199,32 @@ export class Running implements RunningNode {
   }
 
   #serve(): void {
-    const { door, log } = this.#parts;
+    const { door, log, gate } = this.#parts;
     this.#driver.start();
-    door.open((incoming) =>
-      incoming.protocol === "peer" ? this.#peers.admit(incoming) : this.#clients.admit(incoming),
-    );
+    door.open((incoming) => this.#admit(incoming));
+    gate.onLook((changed) => {
+      if (changed.has("authority") || changed.has("secrets")) this.#peers.doubtVisitors();
+      this.#clients.judgeAgain(changed.has("authority") ? "doubt-certificates" : undefined);
+    });
     log.info("node.serving", { id: this.id, address: this.address, clusterId: this.clusterId });
+  }
+
+  #admit(incoming: Incoming): Admission {
+    if (incoming.protocol === "client") return this.#clients.admit(incoming);
+    const hello = decodeHello(incoming.headers);
+    if (hello === undefined || !isNewcomer(hello)) return this.#peers.admit(incoming);
+    const verdict = this.#parts.gate.judgePeer(incoming, encodeHello(hello));
+    if (verdict.kind === "refused") return verdict;
+    return this.#clients.admitNewcomer(incoming, verdict.headers);
+  }
+
+  async #rotate(): Promise<Result> {
+    try {
+      const number = await this.#contextKeys.rotate();
+      return { kind: "answer", json: JSON.stringify({ number }) };
+    } catch (error) {
+      return failed("IO", `the new key could not be kept: ${textOf(error)}`);
+    }
   }
 
   #ringChanged(state: RingState): void {
@@ -175,8 +233,10 @@ export class Running implements RunningNode {
   }
 
   async #shutDown(): Promise<void> {
-    const { door, listener, engine, log } = this.#parts;
+    const { door, listener, engine, log, gate } = this.#parts;
     door.shut();
+    gate.close();
+    this.#contextKeys.close();
     listener.stopAccepting();
     await this.#clients.drain(drainMsMax);
     this.#driver.stop();

@@ -12,6 +12,7 @@ import {
   type Settings,
 } from "./config.ts";
 import { Door } from "./door.ts";
+import { Gate } from "./gate.ts";
 import type { Identity } from "./identity.ts";
 import { listen } from "./listener.ts";
 import { openLog } from "./log.ts";
@@ -34,20 +35,29 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
   const clock = new NodeClock();
   const opened: { close(): Promise<void> }[] = [];
   try {
+    const gate = new Gate(settings, { log, now: () => clock.now() });
+    opened.push({ close: async () => gate.close() });
     const engine = await openNodeEngine(settings);
     opened.push(engine);
     const known = await readIdentity(engine, settings.data);
     const wanted = addressToListenOn(settings, known);
     const door = new Door();
     // Before it asks to be let in: members will dial it as soon as they know of it.
-    const listener = await listen({ ...wanted, admit: (incoming) => door.admit(incoming) });
+    const listener = await listen({
+      ...wanted,
+      tls: gate.nodeTls,
+      admit: (incoming) => door.admit(incoming),
+    });
     opened.push(listener);
+    gate.onLook((changed) => {
+      if (changed.has("tls") && gate.nodeTls !== undefined) listener.setTls(gate.nodeTls);
+    });
     const { port } = listener.address;
     const address = settings.advertise ?? formatAddress({ host: wanted.host, port });
-    const parts = { engine, settings, address, log, now: () => clock.now() };
+    const parts = { engine, settings, address, log, gate, now: () => clock.now() };
     const become = settings.join.length === 0 ? found : join;
     const membership = known === undefined ? await become(parts) : await resume(parts, known);
-    return await Running.start({ engine, listener, door, membership, settings, log, clock });
+    return await Running.start({ engine, listener, door, gate, membership, settings, log, clock });
   } catch (error) {
     for (const part of opened.reverse()) await part.close().catch(() => undefined);
     log.error("node.failed", { code: (error as ClusterError).code, why: String(error) });

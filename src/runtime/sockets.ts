@@ -38,9 +38,9 @@ export interface SocketEvents {
   onMessage(bytes: Uint8Array): void;
   /**
    * Exactly once, also when it never opened. `code` is the other side's, if it gave one, or
-   * TLS_FAILED where one side did not believe the other.
+   * TLS_FAILED where one side did not believe the other. `clock` is a refusing node's.
    */
-  onClose(why: string, code: string | undefined): void;
+  onClose(why: string, code: string | undefined, clock?: number): void;
 }
 
 /** Whom a dialler believes over TLS, and with what it proves itself; all of it PEM. */
@@ -101,8 +101,8 @@ export function dial(options: DialOptions): Socket {
   });
   socket.on("open", () => options.onOpen(answered?.headers ?? {}));
   socket.on("unexpected-response", (_request, response) => {
-    void readRefusal(response).then(({ code, message }) => {
-      connection.end(`${address}: ${message}`, code);
+    void readRefusal(response).then(({ code, message, clock }) => {
+      connection.end(`${address}: ${message}`, code, clock);
       socket.terminate();
     });
   });
@@ -252,9 +252,9 @@ class Connection implements Socket {
   }
 
   /** Tells the owner, once. */
-  end(why: string, code: string | undefined): void {
+  end(why: string, code: string | undefined, clock?: number): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
-    this.#events.onClose(why, code);
+    this.#events.onClose(why, code, clock);
   }
 }

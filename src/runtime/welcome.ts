@@ -16,7 +16,7 @@ type AdminCommand = Command & { readonly kind: "admin" };
 type Answer = (result: Result) => void;
 
 export interface WelcomeParts {
-  readonly contextKeys: MacKeys;
+  contextKeys(): MacKeys;
   now(): number;
   /** Hands a command to the core. */
   request(command: Command, answer: Answer): void;
@@ -85,7 +85,7 @@ export class Welcome {
   /** The core's own answer, so it is known to be well formed. */
   #completed(json: string): Result {
     const { id, ring } = JSON.parse(json) as { id: number; ring: RingState };
-    const contextKeys = encodeMacKeys(this.#parts.contextKeys);
+    const contextKeys = encodeMacKeys(this.#parts.contextKeys());
     const bytes = Buffer.from(encodeRing(ring)).toString("base64");
     return { kind: "answer", json: JSON.stringify({ id, ring: bytes, contextKeys }) };
   }

@@ -11,7 +11,7 @@ import { Clients } from "../../src/runtime/clients.ts";
 import { KeepAlive } from "../../src/runtime/keep-alive.ts";
 import { type Log, silentLog } from "../../src/runtime/log.ts";
 import { Turn } from "../../src/runtime/outbox.ts";
-import { openPort, ringOf, until } from "./wires.ts";
+import { openGate, openPort, ringOf, until } from "./wires.ts";
 
 const closers: (() => unknown)[] = [];
 
@@ -43,6 +43,7 @@ async function edge(limits: Partial<ClientLimits> = {}): Promise<Edge> {
     keepAlive,
     log,
     limits: { ...clientLimits, ...limits },
+    gate: openGate,
     contexts: {
       seal: () => sealed,
       open: (token) =>
@@ -52,8 +53,8 @@ async function edge(limits: Partial<ClientLimits> = {}): Promise<Edge> {
     },
     submit: (id, command) => submitted.push({ id, command }),
     answerOwn: (command, answer) => {
-      if (command.name === "join") answer({ kind: "answer", json: '"own"' });
-      return command.name === "join";
+      if (command.name === "own") answer({ kind: "answer", json: '"own"' });
+      return command.name === "own";
     },
   });
   port.admit = (incoming) => clients.admit(incoming);
@@ -171,7 +172,7 @@ test("the runtime's own commands do not reach the core", async () => {
   const admin = (name: string): Command => ({
     ...{ kind: "admin", name, arguments: "{}", deadlineMs: 100 },
   });
-  client.send(request(1, admin("join")), request(2, admin("status")));
+  client.send(request(1, admin("own")), request(2, admin("status")));
   await until(() => client.received.length === 1 && node.submitted.length === 1);
   expect(client.received[0]).toMatchObject({ request: 1, result: { json: '"own"' } });
   expect(node.submitted[0]?.command).toMatchObject({ name: "status" });

@@ -9,7 +9,7 @@ import { KeepAlive } from "../../src/runtime/keep-alive.ts";
 import { type Log, silentLog } from "../../src/runtime/log.ts";
 import { Turn } from "../../src/runtime/outbox.ts";
 import { Peers } from "../../src/runtime/peers.ts";
-import { clusterId, openPort, ringOf, until } from "./wires.ts";
+import { clusterId, openGate, openPort, ringOf, until } from "./wires.ts";
 
 const closers: (() => unknown)[] = [];
 
@@ -59,9 +59,11 @@ function start(
     turn: new Turn(),
     keepAlive,
     log,
+    gate: openGate,
     now: more.now ?? Date.now,
     deliver: (from, message) => received.push({ from, message }),
     linkChanged: (peer, up) => links.push(`${peer} ${up ? "up" : "down"}`),
+    contextKeys: () => undefined,
   });
   const port = ports[self - 1];
   if (port !== undefined) port.admit = (incoming) => peers.admit(incoming);

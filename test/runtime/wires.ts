@@ -2,10 +2,23 @@
 import { expect } from "vitest";
 import type { RingState } from "../../src/core/ring/ring-state.ts";
 import { formatAddress } from "../../src/runtime/address.ts";
+import type { ClientGate } from "../../src/runtime/clients.ts";
+import { openDialler } from "../../src/runtime/gate.ts";
 import type { Admission, Incoming, Listener } from "../../src/runtime/listener.ts";
 import { listen } from "../../src/runtime/listener.ts";
+import type { PeerGate } from "../../src/runtime/peers.ts";
 
 export const clusterId = "0123456789abcdef0123456789abcdef";
+
+/** Lets everybody in. */
+export const openGate: ClientGate & PeerGate = {
+  ...openDialler,
+  judgePeer: () => ({ kind: "proved", headers: {} }),
+  judgeClient: () => ({
+    ...{ kind: "pass", principal: { name: "anyone", role: "admin", scopes: undefined } },
+  }),
+  judgeAgain: (pass) => pass,
+};
 
 /** Members at these addresses, numbered from 1, which all own everything. */
 export function ringOf(addresses: readonly string[], more: Partial<RingState> = {}): RingState {
@@ -14,7 +27,18 @@ export function ringOf(addresses: readonly string[], more: Partial<RingState> = 
     state: "member" as const,
   }));
   const owners = Array.from({ length: 4 }, () => members.map(({ id }) => id));
-  return { clusterId, generation: 1, epoch: 1, n: 3, members, owners, moves: [], buckets: [], staged: [], ...more };
+  return {
+    clusterId,
+    generation: 1,
+    epoch: 1,
+    n: 3,
+    members,
+    owners,
+    moves: [],
+    buckets: [],
+    staged: [],
+    ...more,
+  };
 }
 
 export async function until(isTrue: () => boolean, timeout = 10_000): Promise<void> {
