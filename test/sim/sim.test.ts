@@ -40,10 +40,17 @@ interface Ran {
   readonly done: readonly string[];
 }
 
+/** Every third in two data centres of three. */
+function worldOf(seed: number): World {
+  if (seed % 3 !== 0) return new World({ seed, nodes: 5 });
+  return new World({ seed, nodes: 6, dcOf: (id) => (id <= 3 ? "west" : "east") });
+}
+
 async function runSeed(seed: number): Promise<Ran> {
-  const world = new World({ seed, nodes: 5 });
+  const world = worldOf(seed);
   await world.start();
   world.network.weather = rough;
+  world.network.farWeather = { ...rough, delayMsMin: 40, delayMsMax: 120 };
   const history: WriteSeen[] = [];
   const clients = startClients(world, seed, history, world.timeline.now + 20_000);
   const kinds = [crashes(3), cuts, freezes];
@@ -52,7 +59,7 @@ async function runSeed(seed: number): Promise<Ran> {
   return { world, history, clients, done };
 }
 
-describe("a cluster of five under loss, reordering, crashes, cuts and standstill", () => {
+describe("a cluster under loss, reordering, crashes, cuts and standstill", () => {
   for (const seed of seeds) {
     test(`seed ${seed}`, async () => {
       const { world, history, clients, done } = await runSeed(seed);

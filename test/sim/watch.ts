@@ -3,8 +3,8 @@
  * and say: no dot stands for two writes, and no epoch has two states.
  */
 import type { Versions } from "../../src/core/clock/versions.ts";
-import type { StoreOutcome, StoreWork } from "../../src/core/event.ts";
-import type { NodeId } from "../../src/core/ids.ts";
+import type { Notice, StoreOutcome, StoreWork } from "../../src/core/event.ts";
+import type { NodeId, Partition } from "../../src/core/ids.ts";
 import { type Key, nameOf } from "../../src/core/key.ts";
 import type { Message } from "../../src/core/message.ts";
 import type { RingState } from "../../src/core/ring/ring-state.ts";
@@ -17,6 +17,8 @@ export class Watch {
   /** By dot: the key and the value it stands for. */
   readonly #dots = new Map<string, string>();
   readonly #epochs = new Map<string, string>();
+  /** By node, the partitions that it is still filling, as it said last. */
+  readonly #filling = new Map<NodeId, Set<Partition>>();
   readonly #isFar: (from: NodeId, to: NodeId) => boolean;
 
   constructor(isFar: (from: NodeId, to: NodeId) => boolean) {
@@ -38,6 +40,24 @@ export class Watch {
         this.#look(key, versions, `node ${from} sends`);
       }
     }
+  }
+
+  noticed(node: NodeId, notice: Notice): void {
+    if (notice.kind !== "standing") return;
+    const filling = this.#filling.get(node) ?? new Set();
+    if (notice.standing === "rebuilding") filling.add(notice.partition);
+    else filling.delete(notice.partition);
+    this.#filling.set(node, filling);
+  }
+
+  /** A process that ends says nothing more. */
+  ended(node: NodeId): void {
+    this.#filling.delete(node);
+  }
+
+  /** Whether no live node says that it still fills something. */
+  get isFilled(): boolean {
+    return [...this.#filling.values()].every((filling) => filling.size === 0);
   }
 
   installed(node: NodeId, state: RingState): void {

@@ -77,12 +77,13 @@ export class World {
     return this.ids.filter((id) => this.#host(id).life === undefined);
   }
 
-  /** Starts every node, and waits until they know each other. */
+  /** Starts every node, and waits until they know each other and agree that nothing is there. */
   async start(): Promise<void> {
     // Both take real time, so they are there before virtual time begins.
     await Promise.all([loadHash(), loadFilterPackage()]);
     for (const id of this.ids) await this.restart(id);
     await this.run(3_000);
+    await this.runUntil(() => this.watch.isFilled, 60_000);
   }
 
   run(ms: number): Promise<void> {
@@ -109,6 +110,7 @@ export class World {
     host.life.clock.isStopped = true;
     host.life = undefined;
     host.backlog = undefined;
+    this.watch.ended(id);
     host.image = this.#copy(host, survival);
     this.#linkAll(id, false);
   }
@@ -302,6 +304,7 @@ export class World {
           break;
         }
         case "notice":
+          this.watch.noticed(host.id, effect.notice);
           this.notices.push({ at: this.timeline.now, node: host.id, notice: effect.notice });
           break;
         case "ring":
