@@ -29,6 +29,17 @@ const requests = {
   CONTEXT_WRONG_CLUSTER: { exit: 2, applied: "no", meaning: "a context of another cluster" },
   CONTEXT_TOO_LARGE: { exit: 2, applied: "no", meaning: "a context beyond contextBytesMax" },
   TOO_MANY_SIBLINGS: { exit: 4, applied: "no", meaning: "read and resolve before writing more" },
+  NOTHING_STAGED: { exit: 4, applied: "no", meaning: "no change waits to be committed" },
+  PLAN_CHANGED: {
+    exit: 4,
+    applied: "no",
+    meaning: "what was planned is not what would be done now",
+  },
+  MAJORITY_LIVE: {
+    exit: 4,
+    applied: "no",
+    meaning: "enough members are live to agree without force",
+  },
   CONFLICT: { exit: 4, applied: "no", meaning: "several values where one was asked for" },
   BUCKET_EXISTS: { exit: 4, applied: "no", meaning: "a bucket of that name, but another one" },
   BUCKET_UNKNOWN: { exit: 3, applied: "no", meaning: "a bucket that was not created" },
@@ -71,6 +82,7 @@ const strangers = {
     applied: "no",
     meaning: "another live node has this number or address",
   },
+  JOIN_ABORTED: { exit: 2, applied: "no", meaning: "the plan to let this node in was taken back" },
   CLOCK_SKEW: { exit: 2, applied: "no", meaning: "clocks that differ by more than a minute" },
 } as const satisfies Record<string, Code>;
 

@@ -9,13 +9,12 @@ import { Budget, budgetDefaults } from "./budget.ts";
 import type { Effect, Event, Notice, Out, StoreOutcome, StoreWork } from "./event.ts";
 import { failed } from "./failure.ts";
 import { Handoff, handoffDefaults } from "./handoff.ts";
-import type { Millis, NodeId, Partition, RequestId, Ticket } from "./ids.ts";
-import { admit } from "./members/changes.ts";
+import type { Millis, NodeId, Partition, Ticket } from "./ids.ts";
 import { Epochs } from "./members/epochs.ts";
 import { Gossip, gossipDefaults } from "./members/gossip.ts";
 import { Liveness, livenessDefaults } from "./members/liveness.ts";
 import { Moves, movesDefaults } from "./members/moves.ts";
-import type { Command, Heartbeat, Message } from "./message.ts";
+import type { Heartbeat, Message } from "./message.ts";
 import { Coordinator } from "./quorum/coordinator.ts";
 import type { Random } from "./random.ts";
 import { Replica } from "./replica.ts";
@@ -131,8 +130,10 @@ export class Node implements Out {
       standing,
       r,
       w,
-      admit,
       propose: (now, change, done, timeoutMs) => this.#epochs.propose(now, change, done, timeoutMs),
+      force: (lost, done) => this.#epochs.force(lost, done),
+      hasForgottenVotes: () => this.#epochs.hasForgottenVotes,
+      transfers: () => this.#transfers.report(),
       repair: (_now, done) => this.#exchanges.exchangeNow(done),
     });
   }
@@ -160,7 +161,7 @@ export class Node implements Out {
         this.#stored(now, event.ticket, event.outcome);
         break;
       case "request":
-        this.#request(now, event.id, event.command);
+        this.#request(event);
         break;
       case "tick":
         this.#tick(now);
@@ -199,13 +200,17 @@ export class Node implements Out {
     return effects;
   }
 
-  #request(now: Millis, id: RequestId, command: Command): void {
+  #request({ now, id, command, by = "" }: Extract<Event, { kind: "request" }>): void {
     const answer = (result: Extract<Effect, { kind: "reply" }>["result"]): void => {
       this.#effects.push({ kind: "reply", id, result });
     };
-    if (!this.#ring.isMember(this.#self)) {
+    const state = this.#ring.state.members.find(({ id: member }) => member === this.#self)?.state;
+    if (state === undefined || state === "left") {
       answer(failed("NOT_READY", `node ${this.#self} is not a member of the cluster any more`));
-    } else if (command.kind === "admin") this.#admin.request(now, command, answer);
+    } else if (state === "joining") {
+      const message = `node ${this.#self} waits to be let in: ask a member to commit its plan`;
+      answer(failed("NOT_READY", message));
+    } else if (command.kind === "admin") this.#admin.request(now, command, by, answer);
     else this.#coordinator.request(now, command, answer);
   }
 

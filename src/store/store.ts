@@ -18,7 +18,7 @@ import { Copies } from "./copies.ts";
 import { Flights } from "./flights.ts";
 import { HintCounts } from "./hint-counts.ts";
 import { Incarnations } from "./incarnations.ts";
-import { keyIn, metaKey, own, rangeOfPartition } from "./keyspace.ts";
+import { keyIn, kindData, metaKey, own, rangeOfKind, rangeOfPartition } from "./keyspace.ts";
 import { Answers, type Done, failureOf, isFatal, StoreError } from "./outcomes.ts";
 import { Pages } from "./pages.ts";
 import { Recount } from "./recount.ts";
@@ -172,6 +172,8 @@ export class Store {
         return this.#pages.hints(work);
       case "count-hints":
         return this.#countHints();
+      case "measure":
+        return this.#measure();
       case "leaf":
         return this.#pages.leaf(work);
       case "by-token":
@@ -202,6 +204,10 @@ export class Store {
     let versions = noVersions;
     for (const target of targets) versions = merge(versions, await this.#copies.read(key, target));
     return versions;
+  }
+
+  async #measure(): Promise<StoreOutcome> {
+    return { kind: "measured", bytes: this.#engine.approximateBytes(rangeOfKind(kindData)) };
   }
 
   async #countHints(): Promise<StoreOutcome> {

@@ -5,26 +5,32 @@
 import type { Out } from "../event.ts";
 import { failed } from "../failure.ts";
 import type { Millis, NodeId } from "../ids.ts";
-import type { Candidate, Command, Failed, Result, SurveyMessage } from "../message.ts";
-import type { RingState } from "../ring/ring-state.ts";
-import type { LivenessView, RingView, StandingView } from "../views.ts";
+import type { Command, Result, SurveyMessage } from "../message.ts";
+import type { TransferReport } from "../transfer/transfers.ts";
+import type { StandingView } from "../views.ts";
 import { bucketCommands } from "./buckets.ts";
+import { type Answer, type Given, type MembershipParts, membershipCommands } from "./membership.ts";
+import { countOf } from "./plan.ts";
 import {
   answerQuestion,
   keyFromHex,
   type Question,
   type StateReport,
+  type TransfersReport,
   type VersionsReport,
 } from "./report.ts";
 import { statusOf } from "./status.ts";
 import { Surveys } from "./survey.ts";
 
 type AdminCommand = Command & { readonly kind: "admin" };
-type Answer = (result: Result) => void;
-type Given = Readonly<Record<string, unknown>>;
-type Run = (now: Millis, command: AdminCommand, given: Given, answer: Answer) => void;
-/** A new ring from the present one, or why not. */
-export type RingChange = (state: RingState) => RingState | Failed;
+type RunWhole = (now: Millis, command: AdminCommand, given: Given, answer: Answer) => void;
+
+/** Acts that change something, or make the cluster work for it. */
+const changing: ReadonlySet<string> = new Set([
+  ...["join", "leave", "remove", "weight", "commit", "abort", "ring-force", "repair"],
+  ...["bucket-create", "bucket-set", "checkpoint", "rotate-context-key"],
+]);
+const auditCharactersMax = 500;
 
 export interface Repaired {
   readonly partitions: number;
@@ -32,21 +38,12 @@ export interface Repaired {
   readonly received: number;
 }
 
-export interface AdminParts {
-  readonly self: NodeId;
+export interface AdminParts extends Omit<MembershipParts, "sizes"> {
   readonly out: Out;
   readonly r: number;
   readonly w: number;
-  ring(): RingView;
-  readonly liveness: LivenessView;
   readonly standing: StandingView;
-  admit(state: RingState, candidate: Candidate): RingState | Failed;
-  propose(
-    now: Millis,
-    change: RingChange,
-    done: (outcome: RingState | Failed) => void,
-    timeoutMs: Millis,
-  ): void;
+  transfers(): readonly TransferReport[];
   /** Compares every partition that this node holds with its other holders, now. */
   repair(now: Millis, done: (outcome: Repaired) => void): void;
 }
@@ -54,7 +51,7 @@ export interface AdminParts {
 export class Admin {
   readonly #parts: AdminParts;
   readonly #surveys: Surveys;
-  readonly #commands: Readonly<Record<string, Run>>;
+  readonly #commands: Readonly<Record<string, RunWhole>>;
   #now: Millis = 0;
 
   constructor(parts: AdminParts) {
@@ -71,13 +68,16 @@ export class Admin {
       versions: (now, command, given, answer) => this.#versions(now, command, given, answer),
       hints: (now, command, _given, answer) => this.#hints(now, command, answer),
       repair: (now, command, _given, answer) => this.#repair(now, command, answer),
-      join: (now, command, given, answer) => this.#join(now, command, given, answer),
+      transfers: (now, command, _given, answer) => this.#transfers(now, command, answer),
+      ...membershipCommands({ ...parts, ring: () => parts.ring(), sizes: this.#sizes }),
       ...bucketCommands({ ...parts, ring: () => parts.ring() }),
     };
   }
 
-  request(now: Millis, command: AdminCommand, answer: Answer): void {
+  /** `by` is whoever the edge has let in, for the record of what was changed. */
+  request(now: Millis, command: AdminCommand, by: string, reply: Answer): void {
     this.#now = now;
+    const answer = this.#recorded(command, by, reply);
     const given = parsed(command.arguments);
     if (given === undefined) {
       answer(failed("INVALID_ARGUMENT", `the arguments of ${command.name} are not a JSON object`));
@@ -88,6 +88,17 @@ export class Admin {
       : undefined;
     if (run !== undefined) run(now, command, given, answer);
     else answer(failed("INVALID_ARGUMENT", `there is no command ${JSON.stringify(command.name)}`));
+  }
+
+  /** What changes something is told when it has ended, however it did. */
+  #recorded({ name, arguments: detail }: AdminCommand, by: string, reply: Answer): Answer {
+    if (!changing.has(name)) return reply;
+    return (result) => {
+      const outcome = result.kind === "failed" ? result.code : "ok";
+      const cut = detail.slice(0, auditCharactersMax);
+      this.#parts.out.notice({ kind: "audit", act: name, by, outcome, detail: cut });
+      reply(result);
+    };
   }
 
   receive(now: Millis, from: NodeId, message: SurveyMessage): void {
@@ -171,35 +182,32 @@ export class Admin {
     });
   }
 
-  /** Lets a node in: an epoch that knows it, and the moves that will give it its share. */
-  #join(now: Millis, { deadlineMs }: AdminCommand, given: Given, answer: Answer): void {
-    const candidate = candidateOf(given);
-    if (candidate === undefined) {
-      answer(failed("INVALID_ARGUMENT", "join needs address, dc, rack and weight"));
-      return;
-    }
-    const change: RingChange = (state) =>
-      this.#isWaitedFor(state, candidate) ? state : this.#parts.admit(state, candidate);
-    const done = (outcome: RingState | Failed): void => {
-      if ("kind" in outcome) {
-        answer(outcome);
-        return;
-      }
-      const member = outcome.members.find(
-        ({ address, state }) => address === candidate.address && state === "member",
-      );
-      answer(json({ id: member?.id, ring: outcome }));
-    };
-    this.#parts.propose(now, change, done, deadlineMs);
+  #transfers(now: Millis, { deadlineMs }: AdminCommand, answer: Answer): void {
+    this.#ask(now, { ask: "transfers" }, deadlineMs, answer, (answers) => {
+      const reports = answers as ReadonlyMap<NodeId, TransfersReport>;
+      const transfers = [...reports.values()].flatMap((report) => report.transfers);
+      answer(json({ moves: this.#parts.ring().state.moves, transfers }));
+    });
   }
 
-  /** It was let in before, and the answer did not reach it: it owns nothing, and never spoke. */
-  #isWaitedFor(state: RingState, { address }: Candidate): boolean {
-    const known = state.members.find((member) => member.address === address);
-    if (known === undefined || known.state !== "member") return false;
-    const owns = state.owners.some((owners) => owners.includes(known.id));
-    return !owns && !this.#parts.liveness.isLive(known.id);
-  }
+  /** A copy of a partition as an owner has it, on the average of all that it owns. */
+  #sizes: MembershipParts["sizes"] = (now, timeoutMs, answer, done) => {
+    this.#ask(now, { ask: "state" }, timeoutMs, answer, (answers) => {
+      const ring = this.#parts.ring();
+      const owned = countOf(ring.state.owners);
+      const sizes = new Map(
+        [...(answers as ReadonlyMap<NodeId, StateReport>)].map(([node, { bytes }]) => [
+          node,
+          bytes / Math.max(1, owned.get(node) ?? 0),
+        ]),
+      );
+      done((partition) => {
+        const told = ring.owners(partition).map((node) => sizes.get(node) ?? 0);
+        const size = Math.max(0, ...told);
+        return ring.owners(partition).some((node) => sizes.has(node)) ? size : undefined;
+      });
+    });
+  };
 
   #ask(
     now: Millis,
@@ -214,7 +222,7 @@ export class Admin {
 
   #answer(question: Question | { ask: "repair" }, then: (answer: unknown) => void): void {
     if (question.ask === "repair") this.#parts.repair(this.#now, then);
-    else if (question.ask === "state" || question.ask === "versions") {
+    else if (["state", "versions", "transfers"].includes(question.ask)) {
       answerQuestion({ ...this.#parts, ring: () => this.#parts.ring() }, question, then);
     } else then({ failure: "unknown question" });
   }
@@ -233,17 +241,6 @@ function parsed(text: string): Given | undefined {
 function keyOfArguments({ bucket, key }: Given) {
   const isHex = typeof key === "string" && /^([0-9a-f]{2})+$/.test(key);
   return isHex ? keyFromHex(typeof bucket === "string" ? bucket : "", key) : undefined;
-}
-
-function candidateOf({ address, dc, rack, weight }: Given): Candidate | undefined {
-  const isWhole =
-    typeof address === "string" &&
-    typeof dc === "string" &&
-    typeof rack === "string" &&
-    typeof weight === "number" &&
-    weight > 0 &&
-    weight <= 100;
-  return isWhole ? { address, dc, rack, weight } : undefined;
 }
 
 function json(value: unknown): Result {

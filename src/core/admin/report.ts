@@ -3,16 +3,18 @@
  * together from its own data at that moment and never from gossip, so that "all agree" is true.
  */
 import type { Out, StoreOutcome } from "../event.ts";
-import type { NodeId, Partition } from "../ids.ts";
+import type { Millis, NodeId, Partition } from "../ids.ts";
 import type { Key } from "../key.ts";
 import { keyOf } from "../key.ts";
 import type { Hash, Standing } from "../message.ts";
+import type { TransferReport } from "../transfer/transfers.ts";
 import type { RingView, StandingView } from "../views.ts";
 import { type DescribedVersions, describeVersions } from "./describe.ts";
 
 /** What can be asked of a node. */
 export type Question =
   | { readonly ask: "state" }
+  | { readonly ask: "transfers" }
   | { readonly ask: "versions"; readonly bucket: string; readonly key: string };
 
 export interface StateReport {
@@ -21,6 +23,10 @@ export interface StateReport {
   /** Partitions whose data it lost or has not received yet. */
   readonly rebuilding: number;
   readonly catchingUp: number;
+  /** About how many bytes its copies take on its disk. */
+  readonly bytes: number;
+  /** Until all that is on the way to it has come; null when that cannot be told yet. */
+  readonly timeLeftMs: Millis | null;
   /** For each partition that it holds the root of its tree; `null` while that is being made. */
   readonly roots: Readonly<Record<string, string | null>>;
 }
@@ -30,19 +36,27 @@ export interface VersionsReport {
   readonly versions: DescribedVersions;
 }
 
+export interface TransfersReport {
+  readonly transfers: readonly TransferReport[];
+}
+
 export interface ReportParts {
   readonly out: Out;
   ring(): RingView;
   readonly standing: StandingView;
+  transfers(): readonly TransferReport[];
 }
 
 /** Answers once all that the question needs was read. */
 export function answerQuestion(
   parts: ReportParts,
   question: Question,
-  answer: (report: StateReport | VersionsReport | { readonly failure: string }) => void,
+  answer: (
+    report: StateReport | VersionsReport | TransfersReport | { readonly failure: string },
+  ) => void,
 ): void {
   if (question.ask === "state") reportState(parts, answer);
+  else if (question.ask === "transfers") answer({ transfers: parts.transfers() });
   else reportVersions(parts, keyFromHex(question.bucket, question.key), answer);
 }
 
@@ -52,7 +66,8 @@ function reportState(parts: ReportParts, answer: (report: StateReport) => void):
   const standings = held.map((partition) => parts.standing.of(partition));
   const roots: Record<string, string | null> = {};
   let hints: StateReport["hints"] = [];
-  let waiting = held.length + 1;
+  let bytes = 0;
+  let waiting = held.length + 2;
   const done = (): void => {
     waiting -= 1;
     if (waiting > 0) return;
@@ -61,11 +76,17 @@ function reportState(parts: ReportParts, answer: (report: StateReport) => void):
       hints,
       rebuilding: standings.filter((standing) => standing === "rebuilding").length,
       catchingUp: standings.filter((standing) => standing === "catching-up").length,
+      bytes,
+      timeLeftMs: timeLeftOf(parts.transfers()),
       roots,
     });
   };
   parts.out.store({ kind: "count-hints" }, (outcome) => {
     if (outcome.kind === "counts") hints = outcome.hints;
+    done();
+  });
+  parts.out.store({ kind: "measure" }, (outcome) => {
+    if (outcome.kind === "measured") bytes = outcome.bytes;
     done();
   });
   for (const partition of held) {
@@ -74,6 +95,22 @@ function reportState(parts: ReportParts, answer: (report: StateReport) => void):
       done();
     });
   }
+}
+
+/** As long for each partition that waits as for those that stream, so many at a time. */
+function timeLeftOf(transfers: readonly TransferReport[]): Millis | null {
+  if (transfers.length === 0) return 0;
+  const running = transfers.filter(({ phase }) => phase === "streaming");
+  const told = running.flatMap(({ etaMs, keysDone, keysTotal }) =>
+    etaMs === undefined || keysTotal === undefined || keysTotal <= keysDone
+      ? []
+      : [{ etaMs, wholeMs: (etaMs * keysTotal) / (keysTotal - keysDone) }],
+  );
+  if (told.length === 0) return null;
+  const waiting = transfers.filter(({ phase }) => phase === "waiting").length;
+  const wholeMs = told.reduce((sum, one) => sum + one.wholeMs, 0) / told.length;
+  const lastMs = Math.max(...told.map(({ etaMs }) => etaMs));
+  return Math.round(lastMs + (wholeMs * waiting) / running.length);
 }
 
 function reportVersions(

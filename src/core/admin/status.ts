@@ -2,8 +2,9 @@
  * `kvctl status` as data: a contract with other programs. It is computed from what every live node
  * said of itself just now, so `rootsAgree` compares real roots and not rumours.
  */
-import type { NodeId } from "../ids.ts";
+import type { Millis, NodeId } from "../ids.ts";
 import type { Member, RingState } from "../ring/ring-state.ts";
+import { countOf } from "./plan.ts";
 import type { StateReport } from "./report.ts";
 
 export interface NodeStatus {
@@ -12,7 +13,7 @@ export interface NodeStatus {
   readonly dc: string;
   readonly rack: string;
   readonly weight: number;
-  readonly state: Member["state"] | "joining";
+  readonly state: Member["state"];
   readonly live: boolean;
   /** Partitions that it owns now, and keys that are kept for it elsewhere. */
   readonly partitions: number;
@@ -30,7 +31,11 @@ export interface Status {
   readonly hintsPending: number;
   /** Partitions on their way to other owners. */
   readonly transfers: number;
-  /** Partitions with fewer than n live owners. */
+  /** Until all partitions are where they shall be; null when that cannot be told yet. */
+  readonly timeLeftMs: Millis | null;
+  /** Changes of membership that wait to be committed. */
+  readonly staged: number;
+  /** Partitions with fewer than n live owners in some data centre. */
   readonly underReplicated: number;
   /** Copies of partitions that are not complete yet, over all nodes. */
   readonly rebuilding: number;
@@ -48,15 +53,14 @@ export interface StatusInput {
 
 export function statusOf({ state, r, w, reports, isLive }: StatusInput): Status {
   const present = state.members.filter((member) => member.state !== "left");
-  const owned = new Map<NodeId, number>();
-  for (const owners of state.owners) {
-    for (const owner of owners) owned.set(owner, (owned.get(owner) ?? 0) + 1);
-  }
+  const owning = present.filter((member) => member.state !== "joining");
+  const owned = countOf(state.owners);
   const hintsFor = new Map<NodeId, number>();
   for (const { hints } of reports.values()) {
     for (const { target, keys } of hints) hintsFor.set(target, (hintsFor.get(target) ?? 0) + keys);
   }
-  const short = state.owners.filter((owners) => owners.filter(isLive).length < state.n);
+  const lefts = [...reports.values()].map((report) => report.timeLeftMs);
+  const isUntold = state.moves.length > 0 && lefts.every((left) => left === 0);
   return {
     clusterId: state.clusterId,
     epoch: state.epoch,
@@ -76,10 +80,21 @@ export function statusOf({ state, r, w, reports, isLive }: StatusInput): Status 
     w,
     hintsPending: sum(hintsFor.values()),
     transfers: state.moves.length,
-    underReplicated: short.length,
+    timeLeftMs: isUntold || lefts.includes(null) ? null : Math.max(0, ...lefts.map(Number)),
+    staged: state.staged.length,
+    underReplicated: underReplicated(state, isLive),
     rebuilding: sum([...reports.values()].map(({ rebuilding }) => rebuilding)),
-    rootsAgree: present.every(({ id }) => reports.has(id)) && doRootsAgree(state, reports),
+    rootsAgree: owning.every(({ id }) => reports.has(id)) && doRootsAgree(state, reports),
   };
+}
+
+/** A data centre has to have n live owners of each partition as soon as it has a member. */
+function underReplicated(state: RingState, isLive: (node: NodeId) => boolean): number {
+  const dcs = new Map(state.members.map(({ id, dc }) => [id, dc]));
+  const used = new Set(state.owners.flatMap((row) => row.map((node) => dcs.get(node))));
+  const isShort = (row: readonly NodeId[], dc: string | undefined): boolean =>
+    row.filter((node) => dcs.get(node) === dc && isLive(node)).length < state.n;
+  return state.owners.filter((row) => [...used].some((dc) => isShort(row, dc))).length;
 }
 
 function doRootsAgree(state: RingState, reports: ReadonlyMap<NodeId, StateReport>): boolean {

@@ -88,6 +88,10 @@ export class Epochs {
     this.#proposer.votesForgotten();
   }
 
+  get hasForgottenVotes(): boolean {
+    return !this.#recall.isOver;
+  }
+
   tick(now: Millis): void {
     this.#recall.tick(now);
     this.#proposer.tick(now);
