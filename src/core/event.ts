@@ -2,7 +2,8 @@
  * The contract between a node and the world it runs in. Events come in, effects go out; the same
  * node runs under sockets and inside the simulator. Time travels in events; the core has no clock.
  */
-import type { CausalContext, Change, Versions } from "./clock/versions.ts";
+import type { FloorNews } from "./clock/floor.ts";
+import type { CausalContext, Change, Dot, Versions } from "./clock/versions.ts";
 import type { Millis, NodeId, Partition, RequestId, Ticket } from "./ids.ts";
 import type { Key } from "./key.ts";
 import type { Command, Entry, Hash, KeyDigest, Message, Result, Standing } from "./message.ts";
@@ -22,6 +23,8 @@ export type Event =
       readonly now: Millis;
       readonly id: RequestId;
       readonly command: Command;
+      /** Who asks, as the edge has made sure of; absent where everybody may do everything. */
+      readonly by?: string | undefined;
     }
   | {
       readonly kind: "stored";
@@ -93,6 +96,8 @@ export type StoreWork =
     }
   /** Answered by `counts`. */
   | { readonly kind: "count-hints" }
+  /** About how many bytes all copies take on the disk. Answered by `measured`. */
+  | { readonly kind: "measure" }
   /** Answered by `tree`: the root, the children of the root, or the leaves below parents. */
   | {
       readonly kind: "tree";
@@ -125,8 +130,39 @@ export type StoreWork =
    * `durable`.
    */
   | { readonly kind: "renew-actor"; readonly partition: Partition }
+  /** How far clean-up is, of all partitions that have something to tell. Answered by `rounds`. */
+  | { readonly kind: "survey-rounds" }
+  /** The newest event of each actor that was seen in the partition. Answered by `cut`. */
+  | { readonly kind: "cut"; readonly partition: Partition }
+  /**
+   * Whether there are hints for keys of the partition, or data of it that a node which does not
+   * hold it has left over. Answered by `loose`.
+   */
+  | { readonly kind: "loose"; readonly partition: Partition; readonly isHolder: boolean }
+  /** All that the floor of this round will be proven by is here. Answered by `durable`. */
+  | { readonly kind: "promise"; readonly partition: Partition; readonly round: number }
+  /** Takes over a proven floor, and cleans up in the background. Answered by `durable`. */
+  | { readonly kind: "raise-floor"; readonly partition: Partition; readonly floor: FloorNews }
+  /** Answered by `floor`. */
+  | { readonly kind: "read-floor"; readonly partition: Partition }
   /** Removes a partition that this node no longer owns. Answered by `durable`. */
   | { readonly kind: "drop-partition"; readonly partition: Partition };
+
+/** Clean-up of one partition, as a store sees it. */
+export interface RoundState {
+  readonly partition: Partition;
+  /** Of the floor; 0 before the first. */
+  readonly round: number;
+  /** The last round that was promised. Below `round`, the store cannot vouch for what it holds. */
+  readonly promised: number;
+  /** Keys that a clean-up would make smaller: tombstones, and whatever has a causal past. */
+  readonly reapable: number;
+  readonly tombstones: number;
+  /** No sibling expires before; 0 when none does. */
+  readonly expiresFrom: Millis;
+  /** Keys are being brought into the form that the floor asks for. */
+  readonly isSweeping: boolean;
+}
 
 export type StoreOutcome =
   | { readonly kind: "versions"; readonly versions: Versions; readonly round: number }
@@ -145,10 +181,32 @@ export type StoreOutcome =
       readonly kind: "counts";
       readonly hints: readonly { readonly target: NodeId; readonly keys: number }[];
     }
+  | { readonly kind: "measured"; readonly bytes: number }
   /** `ready` is false while the tree is still being made after a start. */
-  | { readonly kind: "tree"; readonly ready: boolean; readonly hashes: readonly Hash[] }
+  | {
+      readonly kind: "tree";
+      readonly ready: boolean;
+      readonly round: number;
+      readonly hashes: readonly Hash[];
+    }
   | { readonly kind: "leaf"; readonly digests: readonly KeyDigest[] }
-  | { readonly kind: "entries"; readonly entries: readonly Entry[]; readonly isEnd: boolean }
+  | {
+      readonly kind: "entries";
+      readonly entries: readonly Entry[];
+      readonly isEnd: boolean;
+      readonly round: number;
+    }
+  | { readonly kind: "rounds"; readonly rounds: readonly RoundState[] }
+  /** `ready` is false while what was seen is still being gathered after a start. */
+  | {
+      readonly kind: "cut";
+      readonly ready: boolean;
+      readonly round: number;
+      readonly promised: number;
+      readonly events: readonly Dot[];
+    }
+  | { readonly kind: "loose"; readonly isFree: boolean }
+  | { readonly kind: "floor"; readonly floor: FloorNews; readonly promised: number }
   | { readonly kind: "meta"; readonly bytes: Uint8Array | undefined }
   /** More siblings than allowed: nothing was written. */
   | {
@@ -198,5 +256,17 @@ export type Notice =
       readonly moves: number;
       readonly nodes: readonly NodeId[];
     }
+  /** All owners have forgotten what is below a new floor. */
+  | { readonly kind: "cleaned"; readonly partition: Partition; readonly round: number }
+  /** The data is older than the node's own word for it: an old copy of the disk came back. */
+  | { readonly kind: "rolled-back"; readonly partition: Partition; readonly round: number }
   | { readonly kind: "hedged"; readonly node: NodeId }
+  /** An operator's command that changes something has ended: `ok`, or the code of its failure. */
+  | {
+      readonly kind: "audit";
+      readonly act: string;
+      readonly by: string;
+      readonly outcome: string;
+      readonly detail: string;
+    }
   | { readonly kind: "refused"; readonly what: string; readonly why: string };

@@ -8,6 +8,7 @@ import { isEmpty, noVersions, type Versions } from "../core/clock/versions.ts";
 import type { NodeId } from "../core/ids.ts";
 import type { Key } from "../core/key.ts";
 import type { ActorTable } from "./actor-table.ts";
+import type { Census } from "./census.ts";
 import type { Flight, Flights } from "./flights.ts";
 import type { HintCounts } from "./hint-counts.ts";
 import { type Cell, KeyQueue, type Line, type Loaded, type Task } from "./key-queue.ts";
@@ -20,6 +21,7 @@ export interface CopiesParts {
   readonly engine: Engine;
   readonly actors: ActorTable;
   readonly trees: Trees;
+  readonly census: Census;
   readonly hints: HintCounts;
   readonly flights: Flights;
   /** Vectors are truncated by age, so the times of their entries are stored. */
@@ -122,8 +124,14 @@ export class Copies {
 
   /** What the copy was goes out of the sums, and what it is comes in. */
   #account(key: Key, cell: Cell, now: Loaded): void {
-    if (cell.target === own) this.#parts.trees.replace(key, cell.digest, now.digest);
-    else {
+    if (cell.target === own) {
+      this.#parts.trees.replace(key, cell.digest, now.digest);
+      this.#parts.census.changed(
+        key,
+        cell.digest === undefined ? undefined : cell.versions,
+        now.digest === undefined ? undefined : now.versions,
+      );
+    } else {
       const engineKey = copyKey(key, cell.target);
       this.#parts.hints.changed(cell.target, { engineKey, before: cell.bytes, after: now.bytes });
     }

@@ -3,7 +3,9 @@
  * after opening, and kept current by every write since. Both add up whatever comes first, because
  * the count goes over a snapshot that no later write is in.
  */
-import type { NodeId } from "../core/ids.ts";
+import type { NodeId, Partition } from "../core/ids.ts";
+import { partitionOf } from "../core/key.ts";
+import { keyIn } from "./keyspace.ts";
 
 interface Count {
   keys: number;
@@ -25,9 +27,12 @@ export interface HintChange {
 export class HintCounts {
   readonly #bytesMax: number;
   readonly #counts = new Map<NodeId, Count>();
+  /** Keys by partition, over all targets. */
+  readonly #byPartition: Uint32Array;
 
-  constructor(bytesMaxPerTarget: number) {
+  constructor(bytesMaxPerTarget: number, partitions: number) {
     this.#bytesMax = bytesMaxPerTarget;
+    this.#byPartition = new Uint32Array(partitions);
   }
 
   changed(target: NodeId, { engineKey, before, after }: HintChange): void {
@@ -35,6 +40,7 @@ export class HintCounts {
     const keyBytes = engineKey.length;
     count.keys += Number(after > 0) - Number(before > 0);
     count.bytes += (after > 0 ? keyBytes + after : 0) - (before > 0 ? keyBytes + before : 0);
+    if (after > 0 !== before > 0) this.#countIn(engineKey, after > 0 ? 1 : -1);
     if (after === 0) return;
     count.written += 1;
     const { lowest } = count;
@@ -59,6 +65,11 @@ export class HintCounts {
       .sort((a, b) => a.target - b.target);
   }
 
+  /** Whether hints are kept for any key of the partition. */
+  holdsIn(partition: Partition): boolean {
+    return this.#byPartition[partition] !== 0;
+  }
+
   /** Where a scan of the target's hints may begin: what was handed over need not be passed. */
   lowest(target: NodeId): Uint8Array | undefined {
     return this.#counts.get(target)?.lowest;
@@ -74,6 +85,13 @@ export class HintCounts {
     return (found) => {
       if (writing === 0 && count.written === written) count.lowest = found.slice();
     };
+  }
+
+  #countIn(engineKey: Uint8Array, change: 1 | -1): void {
+    const key = keyIn(engineKey);
+    if (key === undefined) return;
+    const partition = partitionOf(key, this.#byPartition.length);
+    this.#byPartition[partition]! += change;
   }
 
   #of(target: NodeId): Count {

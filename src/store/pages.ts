@@ -4,9 +4,11 @@
  */
 import type { Engine, Pair } from "../../native-free-engine/index.ts";
 import { digestOf } from "../core/clock/digest.ts";
-import type { Versions } from "../core/clock/versions.ts";
+import { type Floor, stripped } from "../core/clock/floor.ts";
+import { isEmpty, type Versions } from "../core/clock/versions.ts";
 import type { StoreOutcome, StoreWork } from "../core/event.ts";
 import type { Partition } from "../core/ids.ts";
+import { partitionOf } from "../core/key.ts";
 import type { Entry, Hash, KeyDigest } from "../core/message.ts";
 import type { MerkleTree } from "../core/sync/merkle.ts";
 import type { HintCounts } from "./hint-counts.ts";
@@ -14,6 +16,7 @@ import {
   copyKey,
   type KeyRange,
   keyIn,
+  kindData,
   own,
   rangeOfHints,
   rangeOfPartition,
@@ -29,6 +32,7 @@ export interface PagesParts {
   readonly hints: HintCounts;
   decode(record: Uint8Array): Versions;
   treeOf(partition: Partition): MerkleTree | undefined;
+  floorOf(partition: Partition): Floor;
 }
 
 interface Page {
@@ -50,11 +54,13 @@ export class Pages {
     const { gte, lt } = rangeOfPartition(partition, this.#parts.partitions);
     const range = after === undefined ? { gte, lt } : { gt: copyKey(after, own).slice(), lt };
     const page: Page = { entries: [], bytes: 0 };
+    const { round } = this.#parts.floorOf(partition);
     const isEnd = await this.#fill(page, range, { limit, bytes });
-    return { kind: "entries", entries: page.entries, isEnd };
+    return { kind: "entries", entries: page.entries, isEnd, round };
   }
 
-  async byToken({ tokens, bytes }: Work<"by-token">): Promise<StoreOutcome> {
+  async byToken({ partition, tokens, bytes }: Work<"by-token">): Promise<StoreOutcome> {
+    const { round } = this.#parts.floorOf(partition);
     const page: Page = { entries: [], bytes: 0 };
     let isEnd = true;
     for (const token of tokens) {
@@ -62,15 +68,15 @@ export class Pages {
       isEnd = room > 0 && (await this.#fill(page, rangeOfTokens(token, token), { bytes }));
       if (!isEnd) break;
     }
-    return { kind: "entries", entries: page.entries, isEnd };
+    return { kind: "entries", entries: page.entries, isEnd, round };
   }
 
   async leaf({ partition, leaves }: Work<"leaf">): Promise<StoreOutcome> {
     const tree = this.#parts.treeOf(partition);
     const digests: KeyDigest[] = [];
     if (tree === undefined) return { kind: "leaf", digests };
-    for (const { first, last } of stretches(tree, leaves)) {
-      await this.#each(rangeOfTokens(first, last), ({ key: { high, low }, versions }) => {
+    for (const range of rangesOf(tree, leaves)) {
+      await this.#each(range, ({ key: { high, low }, versions }) => {
         digests.push({ token: { high, low }, digest: digestOf(versions) });
         return true;
       });
@@ -124,7 +130,9 @@ export class Pages {
       for (;;) {
         const pairs = await scan.nextMany(pairsAtOnce);
         for (const pair of pairs) {
-          if (!onEntry(this.#entryOf(pair), pair)) return false;
+          const entry = this.#entryOf(pair);
+          // Of a tombstone below the floor there is nothing left to tell.
+          if (!isEmpty(entry.versions) && !onEntry(entry, pair)) return false;
         }
         if (pairs.length < pairsAtOnce) return true;
       }
@@ -134,17 +142,19 @@ export class Pages {
   }
 
   #entryOf([engineKey, record]: Pair): Entry {
+    const { decode, floorOf, partitions } = this.#parts;
     const key = keyIn(engineKey);
-    if (key !== undefined) return { key, versions: this.#parts.decode(record) };
-    throw new StoreError("CORRUPTION", "the engine holds a key that is none of ours");
+    if (key === undefined) {
+      throw new StoreError("CORRUPTION", "the engine holds a key that is none of ours");
+    }
+    const versions = decode(record);
+    if (engineKey[0] !== kindData) return { key, versions };
+    return { key, versions: stripped(versions, floorOf(partitionOf(key, partitions))) };
   }
 }
 
-/** The ranges of tokens of these leaves; neighbours are one range. */
-function stretches(
-  tree: MerkleTree,
-  leaves: readonly number[],
-): { readonly first: Hash; readonly last: Hash }[] {
+/** The ranges of keys of these leaves; neighbours are one range. */
+export function rangesOf(tree: MerkleTree, leaves: readonly number[]): readonly KeyRange[] {
   const ranges: { first: Hash; last: Hash }[] = [];
   let previous = Number.NaN;
   for (const leaf of [...new Set(leaves)].sort((a, b) => a - b)) {
@@ -154,5 +164,5 @@ function stretches(
     else ranges.push({ first, last });
     previous = leaf;
   }
-  return ranges;
+  return ranges.map(({ first, last }) => rangeOfTokens(first, last));
 }

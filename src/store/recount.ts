@@ -1,7 +1,8 @@
 /**
- * After opening, everything is read once in the background: hints are counted, and the Merkle
- * trees are made. It goes over a snapshot taken before the first write, so that writes since then
- * are not in it, and add themselves. Damage ends neither: it is told, and the rest goes on.
+ * After opening, everything is read once in the background: hints are counted, the Merkle trees
+ * and the census are made. It goes over a snapshot taken before the first write, so that writes
+ * since then are not in it, and add themselves. Damage ends neither: it is told, and the rest goes
+ * on.
  */
 import {
   type Engine,
@@ -12,6 +13,7 @@ import {
 import { digestOf } from "../core/clock/digest.ts";
 import type { Versions } from "../core/clock/versions.ts";
 import type { Partition } from "../core/ids.ts";
+import type { Census } from "./census.ts";
 import type { HintCounts } from "./hint-counts.ts";
 import {
   type KeyRange,
@@ -27,6 +29,7 @@ export interface RecountParts {
   readonly engine: Engine;
   readonly partitions: number;
   readonly trees: Trees;
+  readonly census: Census;
   readonly hints: HintCounts;
   decode(record: Uint8Array): Versions;
   onDamage(partition: Partition | undefined, error: unknown): void;
@@ -76,7 +79,7 @@ export class Recount {
   }
 
   async #makeTree(partition: Partition, snapshot: Snapshot): Promise<void> {
-    const { partitions, trees, decode, onDamage } = this.#parts;
+    const { partitions, trees, census, decode, onDamage } = this.#parts;
     const damage = (error: unknown): void => {
       if (isClosed(error)) return;
       trees.damaged(partition);
@@ -86,7 +89,10 @@ export class Recount {
       await this.#each(rangeOfPartition(partition, partitions), snapshot, ([engineKey, record]) => {
         const key = keyIn(engineKey);
         try {
-          if (key !== undefined) trees.replace(key, undefined, digestOf(decode(record)));
+          const versions = decode(record);
+          if (key === undefined) return;
+          trees.replace(key, undefined, digestOf(versions));
+          census.changed(key, undefined, versions);
         } catch (error) {
           damage(error);
         }

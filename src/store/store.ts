@@ -9,13 +9,17 @@
 
 import { assert, unreachable } from "../../native-free-engine/base/assert.ts";
 import type { Engine } from "../../native-free-engine/index.ts";
+import { stripped } from "../core/clock/floor.ts";
 import { merge, noVersions, type Versions } from "../core/clock/versions.ts";
 import type { StoreOutcome, StoreWork } from "../core/event.ts";
 import type { Actor, NodeId, Partition } from "../core/ids.ts";
-import type { Key } from "../core/key.ts";
+import { type Key, partitionOf } from "../core/key.ts";
 import { ActorTable } from "./actor-table.ts";
+import { Census } from "./census.ts";
+import { Cleanups } from "./cleanups.ts";
 import { Copies } from "./copies.ts";
 import { Flights } from "./flights.ts";
+import { Floors } from "./floors.ts";
 import { HintCounts } from "./hint-counts.ts";
 import { Incarnations } from "./incarnations.ts";
 import { keyIn, kindData, metaKey, own, rangeOfKind, rangeOfPartition } from "./keyspace.ts";
@@ -45,10 +49,16 @@ export interface StoreOptions {
 
 type Work<K extends StoreWork["kind"]> = Extract<StoreWork, { kind: K }>;
 
+/** Work that is answered by whoever does it, or at once. */
+type Brief =
+  | ("read" | "write" | "merge" | "keep-hints" | "drop-hints")
+  | ("tree" | "renew-actor" | "survey-rounds" | "read-floor");
+
 const hintBytesDefault = 1 << 30;
 /** Keys of a partition that are removed at a time. */
 const removedAtOnce = 256;
-const clean = 0;
+/** Hints are of no round: they count as older than each. */
+const anyRound = 0;
 
 export class Store {
   /** Partitions whose data is being removed. */
@@ -58,11 +68,15 @@ export class Store {
   readonly #answers = new Answers();
   readonly #incarnations: Incarnations;
   readonly #trees: Trees;
+  readonly #floors: Floors;
+  readonly #cleanups: Cleanups;
   readonly #hints: HintCounts;
   readonly #copies: Copies;
   readonly #writes: Writes;
   readonly #pages: Pages;
   readonly #recount: Recount;
+  /** Counted, and what a crash left to be cleaned up is on its way. */
+  readonly #whole: Promise<void>;
   readonly #onFatal: (error: unknown) => void;
   #hasFailed = false;
   #isClosed = false;
@@ -70,10 +84,12 @@ export class Store {
   /** Rejects where the engine holds something else, or the store of a newer version. */
   static async open(options: StoreOptions): Promise<Store> {
     await checkFormat(options.engine);
-    return new Store(options, await ActorTable.load(options.engine));
+    const { engine, partitions } = options;
+    const actors = await ActorTable.load(engine);
+    return new Store(options, actors, await Floors.load(engine, actors, partitions));
   }
 
-  private constructor(options: StoreOptions, actors: ActorTable) {
+  private constructor(options: StoreOptions, actors: ActorTable, floors: Floors) {
     const { engine, partitions, newActor, vectorEntriesMax } = options;
     const { onDamage = () => {}, onFatal = () => {} } = options;
     assert(Number.isInteger(Math.log2(partitions)), "partitions are a power of two");
@@ -82,24 +98,30 @@ export class Store {
     this.#onFatal = onFatal;
     this.#incarnations = new Incarnations(newActor, partitions);
     this.#trees = new Trees(partitions);
-    this.#hints = new HintCounts(options.hintBytesMax ?? hintBytesDefault);
-    const trees = this.#trees;
-    const hints = this.#hints;
+    this.#hints = new HintCounts(options.hintBytesMax ?? hintBytesDefault, partitions);
+    this.#floors = floors;
+    const decode = (record: Uint8Array): Versions => this.#copies.decode(record);
+    const counted = { trees: this.#trees, census: new Census(partitions), hints: this.#hints };
+    const common = { engine, partitions, floors, decode, ...counted };
+    const incarnations = this.#incarnations;
     const flights = new Flights((error) => this.#failed(error));
     const keepTimes = vectorEntriesMax !== undefined;
-    this.#copies = new Copies({ engine, actors, trees, hints, flights, keepTimes });
-    this.#writes = new Writes({
-      copies: this.#copies,
-      incarnations: this.#incarnations,
-      hints,
-      answers: this.#answers,
-      partitions,
-      vectorEntriesMax,
+    this.#copies = new Copies({ ...common, actors, flights, keepTimes });
+    const parts = { copies: this.#copies, incarnations, answers: this.#answers };
+    this.#writes = new Writes({ ...common, ...parts, vectorEntriesMax });
+    this.#pages = new Pages({
+      ...common,
+      treeOf: (partition) => this.#trees.treeOf(partition),
+      floorOf: (partition) => floors.of(partition),
     });
-    const decode = (record: Uint8Array): Versions => this.#copies.decode(record);
-    const treeOf = (partition: Partition) => trees.treeOf(partition);
-    this.#pages = new Pages({ engine, partitions, hints, decode, treeOf });
-    this.#recount = new Recount({ engine, partitions, trees, hints, decode, onDamage });
+    this.#recount = new Recount({ ...common, onDamage });
+    this.#cleanups = new Cleanups({
+      ...{ ...common, incarnations, writes: this.#writes },
+      hintsCounted: this.#recount.hintsCounted,
+      isClosed: () => this.#isClosed,
+      onFailure: (error) => this.#failed(error),
+    });
+    this.#whole = this.#recount.done.then(() => this.#cleanups.resume());
   }
 
   /** Answers by `done`: a `write` twice, unless it failed first, everything else once. */
@@ -124,7 +146,8 @@ export class Store {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#recount.stop();
-    await this.#recount.done;
+    await this.#whole;
+    await this.#cleanups.idle();
     await this.#copies.idle();
   }
 
@@ -152,21 +175,20 @@ export class Store {
         this.#answers.give(done, { kind: "durable" });
         return;
       case "tree":
-        this.#answers.give(done, this.#trees.answer(work));
+        this.#answers.give(done, this.#trees.answer(work, this.#floors.of(work.partition).round));
+        return;
+      case "survey-rounds":
+        this.#answers.give(done, this.#cleanups.survey());
+        return;
+      case "read-floor":
+        this.#answers.give(done, this.#cleanups.readFloor(work));
         return;
       default:
         this.#answerLater(this.#lengthy(work), done);
     }
   }
 
-  #lengthy(
-    work: Exclude<
-      StoreWork,
-      {
-        kind: "read" | "write" | "merge" | "keep-hints" | "drop-hints" | "tree" | "renew-actor";
-      }
-    >,
-  ): Promise<StoreOutcome> {
+  #lengthy(work: Exclude<StoreWork, { kind: Brief }>): Promise<StoreOutcome> {
     switch (work.kind) {
       case "read-hints":
         return this.#pages.hints(work);
@@ -186,16 +208,29 @@ export class Store {
         return this.#saveMeta(work);
       case "drop-partition":
         return this.#dropPartition(work.partition);
+      case "cut":
+        return this.#cleanups.cut(work);
+      case "loose":
+        return this.#cleanups.loose(work);
+      case "promise":
+        return this.#cleanups.promise(work);
+      case "raise-floor":
+        return this.#cleanups.raise(work);
       default:
         return unreachable(work);
     }
   }
 
   #read(key: Key, targets: readonly NodeId[], done: Done): void {
-    const found =
-      targets.length === 0 ? this.#copies.read(key, own) : this.#readHints(key, targets);
+    const isOwn = targets.length === 0;
+    const floor = this.#floors.of(partitionOf(key, this.#partitions));
+    const round = isOwn ? floor.round : anyRound;
+    const found = isOwn ? this.#copies.read(key, own) : this.#readHints(key, targets);
     found.then(
-      (versions) => this.#answers.give(done, { kind: "versions", versions, round: clean }),
+      (held) => {
+        const versions = isOwn ? stripped(held, floor) : held;
+        this.#answers.give(done, { kind: "versions", versions, round });
+      },
       (error: unknown) => this.#answers.give(done, failureOf(error)),
     );
   }
@@ -247,6 +282,7 @@ export class Store {
         if (failure !== undefined) return failureOf(failure);
         if (pairs.length < removedAtOnce) break;
       }
+      if (isMeant()) await this.#floors.forget(partition);
     } finally {
       this.#dropping.delete(partition);
       await scan.close();

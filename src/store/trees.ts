@@ -16,6 +16,8 @@ export class Trees {
   readonly #trees: readonly MerkleTree[];
   /** Partitions below this one hold all that was there at opening. */
   #readyBelow = 0;
+  /** Their keys are just being brought into another form, each by itself. */
+  readonly #changing = new Map<Partition, number>();
   /** What of a partition was damaged at opening is not in its tree. */
   readonly #damaged = new Set<Partition>();
 
@@ -42,12 +44,28 @@ export class Trees {
     this.#damaged.add(partition);
   }
 
-  answer({ partition, level, parents }: TreeWork): StoreOutcome {
+  /** One more reason for it, or one less. */
+  changing(partition: Partition, change: 1 | -1): void {
+    const reasons = (this.#changing.get(partition) ?? 0) + change;
+    if (reasons > 0) this.#changing.set(partition, reasons);
+    else this.#changing.delete(partition);
+  }
+
+  isChanging(partition: Partition): boolean {
+    return this.#changing.has(partition);
+  }
+
+  /** All that was there at opening is in, and could be read. */
+  isWhole(partition: Partition): boolean {
+    return partition < this.#readyBelow && !this.#damaged.has(partition);
+  }
+
+  answer({ partition, level, parents }: TreeWork, round: number): StoreOutcome {
     const tree = this.#trees[partition];
-    const isReady = partition < this.#readyBelow && !this.#damaged.has(partition);
-    if (tree === undefined || !isReady) return { kind: "tree", ready: false, hashes: [] };
-    if (level === "root") return { kind: "tree", ready: true, hashes: [tree.root()] };
+    const isReady = this.isWhole(partition) && !this.#changing.has(partition);
+    if (tree === undefined || !isReady) return { kind: "tree", ready: false, round, hashes: [] };
+    if (level === "root") return { kind: "tree", ready: true, round, hashes: [tree.root()] };
     const hashes = level === "children" ? tree.children() : tree.leaves(parents);
-    return { kind: "tree", ready: true, hashes };
+    return { kind: "tree", ready: true, round, hashes };
   }
 }

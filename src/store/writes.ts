@@ -3,6 +3,7 @@
  * order of asking. Every change is a join, but for removals, which are what they say.
  */
 import { digestOf, isSameHash } from "../core/clock/digest.ts";
+import { type Floor, stripped, withoutStale } from "../core/clock/floor.ts";
 import { truncate } from "../core/clock/vector.ts";
 import {
   isEmpty,
@@ -17,6 +18,7 @@ import type { NodeId } from "../core/ids.ts";
 import { type Key, partitionOf } from "../core/key.ts";
 import type { Copies } from "./copies.ts";
 import type { Landing } from "./flights.ts";
+import type { Floors } from "./floors.ts";
 import type { HintCounts } from "./hint-counts.ts";
 import type { Incarnations } from "./incarnations.ts";
 import type { Line } from "./key-queue.ts";
@@ -29,6 +31,7 @@ export interface WritesParts {
   readonly copies: Copies;
   readonly incarnations: Incarnations;
   readonly hints: HintCounts;
+  readonly floors: Floors;
   readonly answers: Answers;
   readonly partitions: number;
   /** Vectors with more entries lose the oldest; absent: none do. */
@@ -36,7 +39,8 @@ export interface WritesParts {
 }
 
 const ownOnly: readonly NodeId[] = [own];
-const clean = 0;
+/** What stand-ins keep is of no partition of theirs: it counts as older than every round. */
+const anyRound = 0;
 
 export class Writes {
   readonly #parts: WritesParts;
@@ -55,19 +59,18 @@ export class Writes {
     });
   }
 
-  merge({ entries }: Work<"merge">, done: Done): void {
+  merge({ entries, round }: Work<"merge">, done: Done): void {
     let changed = 0;
-    const land = this.#landings(entries.length, done, () => ({
-      kind: "merged",
-      changed,
-      stale: clean,
-    }));
+    let stale = 0;
+    const land = this.#landings(entries.length, done, () => ({ kind: "merged", changed, stale }));
     for (const { key, versions } of entries) {
       this.#parts.copies.add({
         key,
         targets: ownOnly,
         act: (line) => {
-          if (this.#join(line, own, versions)) changed += 1;
+          const fresh = this.#fresh(line, versions, round);
+          if (fresh !== versions) stale += 1;
+          if (this.#join(line, own, fresh)) changed += 1;
           whenDurable(line, ownOnly, land);
         },
         fail: land,
@@ -98,6 +101,24 @@ export class Writes {
     }
   }
 
+  /** Brings what this node holds for itself of some keys into another form. */
+  rewrite(keys: readonly Key[], change: (versions: Versions) => Versions): Promise<void> {
+    const { copies } = this.#parts;
+    return new Promise((resolve, reject) => {
+      const land = afterAll(keys.length, (failure) => {
+        if (failure === undefined) resolve();
+        else reject(failure);
+      });
+      const act = (line: Line): void => {
+        const cell = line.cellOf(own);
+        const changed = change(cell.versions);
+        if (changed !== cell.versions) copies.write(line, cell, changed);
+        whenDurable(line, ownOnly, land);
+      };
+      for (const key of keys) copies.add({ key, targets: ownOnly, act, fail: land });
+    });
+  }
+
   /** Removes what this node holds for itself of some keys, each while `isMeant` still says so. */
   remove(keys: readonly Key[], isMeant: () => boolean, landed: Landing): void {
     const land = afterAll(keys.length, landed);
@@ -105,12 +126,16 @@ export class Writes {
   }
 
   #coordinate(line: Line, work: Work<"write">, done: Done): void {
-    const { answers, incarnations, partitions, vectorEntriesMax } = this.#parts;
+    const { answers, floors, incarnations, partitions, vectorEntriesMax } = this.#parts;
     const { key, context, change, targets } = work;
     const copies = targets.length === 0 ? ownOnly : targets;
     if (targets.length > 0) this.#checkRoom(targets);
     const partition = partitionOf(key, partitions);
-    const current = currentOf(line, copies);
+    const floor = floors.of(partition);
+    const held = currentOf(line, copies);
+    // Others take what goes out under this round as free of what the round removes.
+    const current = targets.length === 0 ? stripped(held, floor) : held;
+    const round = targets.length === 0 ? floor.round : anyRound;
     const written = write(current, context, incarnations.next(partition, targets), change);
     let { versions } = written;
     const siblings = versions.siblings.length;
@@ -129,7 +154,7 @@ export class Writes {
       if (!isEqual(cell.versions, versions)) this.#parts.copies.write(line, cell, versions);
     }
     const { isDuplicate, context: seen } = written;
-    answers.give(done, { kind: "written", versions, context: seen, isDuplicate, round: clean });
+    answers.give(done, { kind: "written", versions, context: seen, isDuplicate, round });
     whenDurable(line, copies, (failure) => {
       if (failure === undefined) {
         answers.give(done, { kind: "durable" });
@@ -141,10 +166,18 @@ export class Writes {
     });
   }
 
+  /** What came of a key, without what has been superseded since and cleaned up. */
+  #fresh(line: Line, versions: Versions, round: number): Versions {
+    const guard = this.#parts.floors.guard(partitionOf(line.key, this.#parts.partitions));
+    if (round >= guard.round) return versions;
+    return withoutStale(versions, line.cellOf(own).versions, guard);
+  }
+
   /** Whether there was something new. */
   #join(line: Line, target: NodeId, versions: Versions): boolean {
     const cell = line.cellOf(target);
-    const merged = merge(cell.versions, versions);
+    const joined = merge(cell.versions, versions);
+    const merged = target === own ? stripped(joined, this.#floorOf(line.key)) : joined;
     if (merged === cell.versions || isEqual(merged, cell.versions)) return false;
     this.#parts.copies.write(line, cell, merged);
     return true;
@@ -167,6 +200,10 @@ export class Writes {
       },
       fail: land,
     });
+  }
+
+  #floorOf(key: Key): Floor {
+    return this.#parts.floors.of(partitionOf(key, this.#parts.partitions));
   }
 
   #checkRoom(targets: readonly NodeId[]): void {

@@ -85,7 +85,7 @@ class Bench {
   #answer(work: StoreWork): StoreOutcome {
     if (work.kind === "tree") {
       const root = { high: 0, low: this.isEmpty ? 0 : 7 };
-      return { kind: "tree", ready: true, hashes: [root] };
+      return { kind: "tree", ready: true, round: 0, hashes: [root] };
     }
     if (work.kind !== "drop-partition") throw new Error(work.kind);
     this.dropped.push(work.partition);

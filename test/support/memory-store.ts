@@ -41,6 +41,10 @@ export class MemoryStore {
         return { kind: "leaf", digests: this.#leaf(work.partition, new Set(work.leaves)) };
       case "by-token":
         return this.#byToken(work.tokens, work.bytes);
+      case "list":
+        return this.#list(work);
+      case "drop-partition":
+        return this.#drop(work.partition);
       case "load-meta":
         return { kind: "meta", bytes: this.meta.get(work.name) };
       case "save-meta":
@@ -105,7 +109,7 @@ export class MemoryStore {
   }
 
   #tree(work: StoreWork & { readonly kind: "tree" }): StoreOutcome {
-    if (this.isMakingTrees) return { kind: "tree", ready: false, hashes: [] };
+    if (this.isMakingTrees) return { kind: "tree", ready: false, round: 0, hashes: [] };
     const tree = this.#treeOf(work.partition);
     const hashes =
       work.level === "root"
@@ -113,7 +117,7 @@ export class MemoryStore {
         : work.level === "children"
           ? tree.children()
           : tree.leaves(work.parents);
-    return { kind: "tree", ready: true, hashes };
+    return { kind: "tree", ready: true, round: 0, hashes };
   }
 
   #leaf(partition: Partition, leaves: ReadonlySet<number>) {
@@ -131,7 +135,30 @@ export class MemoryStore {
     const asked = new Set(tokens.map(({ high, low }) => `${high}/${low}`));
     const found = [...this.data.values()].filter(({ key }) => asked.has(`${key.high}/${key.low}`));
     const page = pageOf(found, bytes);
-    return { kind: "entries", entries: page, isEnd: page.length === found.length };
+    return { kind: "entries", entries: page, isEnd: page.length === found.length, round: 0 };
+  }
+
+  #list(work: StoreWork & { readonly kind: "list" }): StoreOutcome {
+    const { partition, after, limit, bytes } = work;
+    const rest = this.#of(partition)
+      .filter(({ key }) => after === undefined || compareKeys(key, after) > 0)
+      .sort((a, b) => compareKeys(a.key, b.key));
+    const page = pageOf(rest.slice(0, limit), bytes);
+    return { kind: "entries", entries: page, isEnd: page.length === rest.length, round: 0 };
+  }
+
+  #drop(partition: Partition): StoreOutcome {
+    for (const { key, versions } of this.#of(partition)) {
+      this.data.delete(nameOf(key));
+      this.#treeOf(partition).replace(key, digestOf(versions), undefined);
+    }
+    return { kind: "durable" };
+  }
+
+  #of(partition: Partition): Entry[] {
+    return [...this.data.values()].filter(
+      ({ key }) => partitionOf(key, this.#partitions) === partition,
+    );
   }
 
   #treeOf(partition: Partition): MerkleTree {
@@ -142,6 +169,12 @@ export class MemoryStore {
     }
     return tree;
   }
+}
+
+/** In the order of tokens, as the engine lists them. */
+function compareKeys(a: Key, b: Key): number {
+  if (a.high !== b.high) return a.high - b.high;
+  return a.low - b.low || (nameOf(a) < nameOf(b) ? -1 : Number(nameOf(a) > nameOf(b)));
 }
 
 function pageOf(entries: readonly Entry[], bytes: number): readonly Entry[] {

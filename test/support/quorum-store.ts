@@ -111,7 +111,8 @@ export class QuorumStore {
   #list({ after, limit }: StoreWork & { readonly kind: "list" }): StoreOutcome {
     const sorted = [...this.entries.values()].sort((a, b) => compareKeys(a.key, b.key));
     const left = sorted.filter(({ key }) => after === undefined || compareKeys(key, after) > 0);
-    return { kind: "entries", entries: left.slice(0, limit), isEnd: left.length <= limit };
+    const page = { entries: left.slice(0, limit), isEnd: left.length <= limit };
+    return { kind: "entries", ...page, round: 0 };
   }
 
   #whenDurable(act: () => void): void {

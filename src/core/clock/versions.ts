@@ -253,7 +253,7 @@ function contextAfter(
 }
 
 /** As much of the vector as does not reach any of the dots. */
-function vectorBelow(vector: Vector, dots: readonly Dot[]): Vector {
+export function vectorBelow(vector: Vector, dots: readonly Dot[]): Vector {
   const below: VectorEntry[] = [];
   for (const entry of vector) {
     let { counter } = entry;
@@ -284,7 +284,7 @@ function isOperationOf(sibling: Sibling, operation: Operation): boolean {
   return sibling.operation !== undefined && isSame(sibling.operation, operation);
 }
 
-function siblingAt(versions: Versions, dot: Dot): Sibling | undefined {
+export function siblingAt(versions: Versions, dot: Dot): Sibling | undefined {
   for (const sibling of versions.siblings) if (isSameDot(sibling.dot, dot)) return sibling;
   return undefined;
 }
