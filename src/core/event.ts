@@ -98,6 +98,8 @@ export type StoreWork =
   | { readonly kind: "count-hints" }
   /** About how many bytes all copies take on the disk. Answered by `measured`. */
   | { readonly kind: "measure" }
+  /** About how many bytes all copies take on the disk. Answered by `measured`. */
+  | { readonly kind: "measure" }
   /** Answered by `tree`: the root, the children of the root, or the leaves below parents. */
   | {
       readonly kind: "tree";
@@ -182,6 +184,7 @@ export type StoreOutcome =
       readonly hints: readonly { readonly target: NodeId; readonly keys: number }[];
     }
   | { readonly kind: "measured"; readonly bytes: number }
+  | { readonly kind: "measured"; readonly bytes: number }
   /** `ready` is false while the tree is still being made after a start. */
   | {
       readonly kind: "tree";
@@ -261,6 +264,14 @@ export type Notice =
   /** The data is older than the node's own word for it: an old copy of the disk came back. */
   | { readonly kind: "rolled-back"; readonly partition: Partition; readonly round: number }
   | { readonly kind: "hedged"; readonly node: NodeId }
+  /** An operator's command that changes something has ended: `ok`, or the code of its failure. */
+  | {
+      readonly kind: "audit";
+      readonly act: string;
+      readonly by: string;
+      readonly outcome: string;
+      readonly detail: string;
+    }
   /** An operator's command that changes something has ended: `ok`, or the code of its failure. */
   | {
       readonly kind: "audit";
