@@ -14,6 +14,8 @@ export class Watch {
   /** Messages by kind: all of them, and those between data centres. */
   readonly counts = new Map<Message["kind"], number>();
   readonly farCounts = new Map<Message["kind"], number>();
+  /** Versions of keys that went between data centres, by whatever kind of message. */
+  farEntries = 0;
   /** By dot: the key and the value it stands for. */
   readonly #dots = new Map<string, string>();
   readonly #epochs = new Map<string, string>();
@@ -33,7 +35,10 @@ export class Watch {
 
   sent(from: NodeId, to: NodeId, message: Message): void {
     count(this.counts, message.kind);
-    if (this.#isFar(from, to)) count(this.farCounts, message.kind);
+    if (this.#isFar(from, to)) {
+      count(this.farCounts, message.kind);
+      this.farEntries += entriesIn(message);
+    }
     if (message.kind === "write") this.#look(message.key, message.versions, `node ${from} sends`);
     if (message.kind === "hints" || message.kind === "tree-push") {
       for (const { key, versions } of message.entries) {
@@ -86,4 +91,9 @@ export class Watch {
 
 function count<T>(counts: Map<T, number>, item: T): void {
   counts.set(item, (counts.get(item) ?? 0) + 1);
+}
+
+function entriesIn(message: Message): number {
+  if (message.kind === "write") return 1;
+  return "entries" in message ? message.entries.length : 0;
 }
