@@ -164,6 +164,7 @@ export type TransferMessage =
       readonly root: Hash;
       /** One bit a leaf, the lowest first: what the target has something of already. Or nothing. */
       readonly skip: Uint8Array;
+      /** None asks only whether both hold the same. */
       readonly chunks: number;
       readonly after: Key | undefined;
     }
@@ -182,7 +183,7 @@ export type TransferMessage =
       readonly kind: "transfer-close";
       readonly transfer: number;
       readonly partition: Partition;
-      readonly outcome: "equal" | "busy" | "refused";
+      readonly outcome: "equal" | "differs" | "busy" | "refused";
     }
   /** Which of these partitions does the receiver hold all of? */
   | {

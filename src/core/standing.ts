@@ -175,7 +175,8 @@ export class Standing implements StandingView {
     const record = decodeFilled(bytes, partitions);
     this.#filled = record?.filled ?? new Uint8Array(partitions);
     for (const partition of this.#lostEarly) this.#filled[partition] = 0;
-    this.#align(record?.epoch ?? state.epoch, now);
+    // A newcomer starts in the epoch that made it one: there too the others have to hear of it.
+    this.#align(record?.epoch ?? state.epoch, now + this.#parts.tuning.settleMs);
     this.#judgeCatchUp(now);
     this.#save(now);
   }

@@ -285,7 +285,7 @@ const fields: { readonly [K in Kind]: Fields<K> } = {
   "transfer-close": {
     transfer: whole,
     partition: small,
-    outcome: fc.constantFrom("equal", "busy", "refused"),
+    outcome: fc.constantFrom("equal", "differs", "busy", "refused"),
   },
   "filled-ask": { epoch: whole, partitions: fc.array(small) },
   filled: { epoch: whole, partitions: fc.array(small) },

@@ -1,6 +1,7 @@
 /**
- * Nodes that hold copies and nothing else: the machines of handoff, anti-entropy and standing over
- * memory stores, on a network of the test's own. Messages cross as bytes, so no object is shared.
+ * Nodes that hold copies and nothing else: the machines of handoff, anti-entropy, transfers and
+ * standing over memory stores, on a network of the test's own. Messages cross as bytes, so no
+ * object is shared.
  */
 import { type Change, contextOf, emptyContext, write } from "../../src/core/clock/versions.ts";
 import type { Notice, Out, StoreOutcome } from "../../src/core/event.ts";
@@ -13,6 +14,13 @@ import { Ring } from "../../src/core/ring/ring.ts";
 import type { Member, RingState } from "../../src/core/ring/ring-state.ts";
 import { Standing, standingDefaults } from "../../src/core/standing.ts";
 import { Exchanges, exchangeDefaults } from "../../src/core/sync/exchange.ts";
+import { Departed, departedDefaults } from "../../src/core/transfer/departed.ts";
+import { Filled } from "../../src/core/transfer/filled.ts";
+import {
+  Transfers,
+  type TransferTuning,
+  transferDefaults,
+} from "../../src/core/transfer/transfers.ts";
 import type { LivenessView } from "../../src/core/views.ts";
 import { decodeFrame, FrameWriter } from "../../src/core/wire/codec.ts";
 import { MemoryStore } from "./memory-store.ts";
@@ -26,12 +34,16 @@ export interface TownOptions {
   readonly loss?: number;
   readonly repeat?: number;
   readonly delayMsMax?: number;
+  readonly transfers?: Partial<TransferTuning>;
 }
 
 interface Life {
   readonly exchanges: Exchanges;
   readonly handoff: Handoff;
   readonly standing: Standing;
+  readonly transfers: Transfers;
+  readonly filled: Filled;
+  readonly departed: Departed;
 }
 
 interface House {
@@ -66,7 +78,15 @@ export class Town {
   #wipes = 0;
 
   constructor(options: TownOptions) {
-    const full = { n: 3, partitions: 4, loss: 0, repeat: 0, delayMsMax: 5, ...options };
+    const full = {
+      n: 3,
+      partitions: 4,
+      loss: 0,
+      repeat: 0,
+      delayMsMax: 5,
+      transfers: {},
+      ...options,
+    };
     this.#options = full;
     this.loss = full.loss;
     this.random = seededRandom(full.seed);
@@ -92,6 +112,10 @@ export class Town {
     const { life } = this.#house(id);
     if (life === undefined) throw new Error(`node ${id} is down`);
     return life;
+  }
+
+  isUp(id: NodeId): boolean {
+    return this.#house(id).life !== undefined;
   }
 
   get state(): RingState {
@@ -150,7 +174,9 @@ export class Town {
       for (const { life } of this.#houses.values()) {
         life?.standing.tick(this.now);
         life?.handoff.tick(this.now);
+        life?.transfers.tick(this.now);
         life?.exchanges.tick(this.now);
+        life?.departed.tick(this.now);
       }
       // What an event leads to at once (the store's answers) comes before the next tick.
       for (let due = this.#due(); due.length > 0; due = this.#due()) {
@@ -182,7 +208,27 @@ export class Town {
     const common = { self: id, out, random, liveness, ring: () => house.ring };
     const share = (): number => this.share;
     const standing = new Standing({ ...common, started: house.started, tuning: standingDefaults });
-    const exchanges = new Exchanges({ ...common, standing, share, tuning: exchangeDefaults });
+    const tuning = { ...transferDefaults, ...this.#options.transfers };
+    const transfers = new Transfers({ ...common, standing, share, tuning });
+    const filling = {
+      of: (partition: Partition) => standing.of(partition),
+      fillings: () => transfers.streamed(),
+      visited: (partition: Partition, peer: NodeId, begunAt: number): void =>
+        standing.visited(partition, peer, begunAt),
+    };
+    const exchanges = new Exchanges({
+      ...{ ...common, share },
+      standing: filling,
+      tuning: exchangeDefaults,
+    });
+    const filled = new Filled({ ...common, standing, isGiven: (p) => departed.isGiven(p) });
+    const departed: Departed = new Departed({
+      ...common,
+      tuning: departedDefaults,
+      isFilled: (now, node, partition) => filled.isFilled(now, node, partition),
+      askFilled: (node, partitions) => filled.ask(node, partitions),
+      give: (_now, pair, done) => exchanges.give(pair, done),
+    });
     const handoff = new Handoff({
       ...common,
       share,
@@ -190,7 +236,7 @@ export class Town {
       startedOf: (node) => this.#houses.get(node)?.started,
       onNoHints: (now, from, since) => standing.noHints(now, from, since),
     });
-    return { exchanges, handoff, standing };
+    return { exchanges, handoff, standing, transfers, filled, departed };
   }
 
   #isReachable(from: NodeId, to: NodeId): boolean {
@@ -234,6 +280,10 @@ export class Town {
     for (const message of frame.messages) {
       if (message.kind.startsWith("tree-"))
         life.exchanges.receive(this.now, from, message as never);
+      else if (message.kind.startsWith("transfer-"))
+        life.transfers.receive(this.now, from, message as never);
+      else if (message.kind.startsWith("filled"))
+        life.filled.receive(this.now, from, message as never);
       else life.handoff.receive(this.now, from, message as never);
     }
   }
@@ -268,5 +318,15 @@ function stateOf(ids: readonly NodeId[], n: number, partitions: number): RingSta
     ids.slice(0, n).map((_id, i) => ids[(partition + i) % ids.length]!),
   );
   const members = ids.map(memberOf);
-  return { clusterId: "5eed".repeat(8), generation: 1, epoch: 1, n, members, owners, moves: [], buckets: [], staged: [] };
+  return {
+    clusterId: "5eed".repeat(8),
+    generation: 1,
+    epoch: 1,
+    n,
+    members,
+    owners,
+    moves: [],
+    buckets: [],
+    staged: [],
+  };
 }

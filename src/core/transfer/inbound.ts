@@ -14,8 +14,11 @@ import type { Entry, Hash, TransferMessage } from "../message.ts";
 import { fanOut, leavesPerTree } from "../sync/merkle.ts";
 import { countMarked, occupiedLeaves } from "./leaves.ts";
 
-/** `here`: as good as all is here already. `busy`, `refused`, `silent`: the source. */
-export type InboundEnd = "streamed" | "here" | "busy" | "refused" | "silent" | "store";
+/**
+ * `here`: as good as all is here already. `differs`: it has to be streamed. `busy`, `refused` and
+ * `silent` is the source.
+ */
+export type InboundEnd = "streamed" | "here" | "differs" | "busy" | "refused" | "silent" | "store";
 
 export interface InboundTuning {
   /** Chunks that are asked for at a time. */
@@ -65,7 +68,8 @@ export class Inbound {
   keysAgain = 0;
   bytes = 0;
   #root: Hash = { high: 0, low: 0 };
-  #skip: Uint8Array | undefined;
+  #skip = new Uint8Array(0);
+  #isProbed = false;
   #asked: Asked | undefined;
   #isMerging = false;
   #tries = 0;
@@ -80,13 +84,20 @@ export class Inbound {
     return this.#parts.partition;
   }
 
-  /** From this source, from the beginning or from where another one came to an end. */
-  start(now: Millis, source: NodeId): void {
+  /** Whether anything has to be streamed at all. */
+  probe(source: NodeId): void {
     this.source = source;
+    this.#tries = 0;
+    this.#look(source);
+  }
+
+  /** From this source, from the beginning or from where another one came to an end. */
+  stream(now: Millis, source: NodeId): void {
+    this.source = source;
+    this.#isProbed = true;
     this.startedAt ??= now;
     this.#tries = 0;
-    if (this.#skip === undefined) this.#look(source);
-    else this.#ask(now);
+    this.#ask(now);
   }
 
   /** The source is gone, or this node is not to hold the partition any more. */
@@ -159,8 +170,8 @@ export class Inbound {
     const transfer = this.#parts.nextTransfer();
     this.#asked = { transfer, at: now, index: 0, held: new Map() };
     this.#pageAt = now;
-    const [root, skip] = [this.#root, this.#skip ?? new Uint8Array(0)];
-    const { chunks } = tuning;
+    const [root, skip] = [this.#root, this.#skip];
+    const chunks = this.#isProbed ? tuning.chunks : 0;
     out.send(source, { kind: "transfer-ask", transfer, partition, root, skip, chunks, after });
   }
 

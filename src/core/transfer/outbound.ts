@@ -5,7 +5,7 @@
  */
 import { isSameHash } from "../clock/digest.ts";
 import type { Out } from "../event.ts";
-import type { Millis, NodeId, Partition } from "../ids.ts";
+import type { Millis, NodeId } from "../ids.ts";
 import type { Key } from "../key.ts";
 import { pageBytesAim } from "../limits.ts";
 import type { Entry, TransferMessage } from "../message.ts";
@@ -68,21 +68,9 @@ export class Outbound {
     const ring = this.#parts.ring();
     const isHeld = partition < ring.partitions && ring.holders(partition).includes(ring.self);
     const isSound = chunks <= chunksMax && (skip.length === 0 || skip.length === leafMapBytes);
-    if (!isHeld || !isSound || this.#parts.standing.of(partition) === "rebuilding") {
-      this.#close(from, ask, "refused");
-      return;
-    }
-    const name = `${from}/${partition}`;
-    const lease = this.#leases.get(name);
-    if (lease === undefined && this.#leases.size >= this.#parts.tuning.outboundMax) {
-      this.#close(from, ask, "busy");
-      return;
-    }
-    const { after } = ask;
-    const errand = { to: from, ask, after, index: 0, notBefore: now, isReading: false };
-    this.#leases.set(name, { at: now, errand });
-    if (after === undefined) this.#compare(name, errand);
-    else this.#read(now, name, errand);
+    if (!isHeld || !isSound) this.#close(from, ask, "refused");
+    else if (ask.after === undefined) this.#compare(from, ask);
+    else this.#serve(now, from, ask);
   }
 
   tick(now: Millis): void {
@@ -96,16 +84,27 @@ export class Outbound {
   }
 
   /** Where both hold the same nothing is sent. */
-  #compare(name: string, errand: Errand): void {
-    const { partition, root } = errand.ask;
-    errand.isReading = true;
-    const work = { kind: "tree", partition, level: "root", parents: [] } as const;
+  #compare(from: NodeId, ask: Ask): void {
+    const work = { kind: "tree", partition: ask.partition, level: "root", parents: [] } as const;
     this.#parts.out.store(work, (outcome, now) => {
-      errand.isReading = false;
       const own = outcome.kind === "tree" && outcome.ready ? outcome.hashes[0] : undefined;
-      if (own === undefined || !isSameHash(own, root)) this.#read(now, name, errand);
-      else this.#finish(name, errand, "equal");
+      if (own !== undefined && isSameHash(own, ask.root)) this.#close(from, ask, "equal");
+      else if (ask.chunks === 0) this.#close(from, ask, "differs");
+      else this.#serve(now, from, ask);
     });
+  }
+
+  #serve(now: Millis, from: NodeId, ask: Ask): void {
+    const { partition, after } = ask;
+    const name = `${from}/${partition}`;
+    const isFull = this.#leases.size >= this.#parts.tuning.outboundMax;
+    if (this.#parts.standing.of(partition) === "rebuilding") this.#close(from, ask, "refused");
+    else if (isFull && !this.#leases.has(name)) this.#close(from, ask, "busy");
+    else {
+      const errand = { to: from, ask, after, index: 0, notBefore: now, isReading: false };
+      this.#leases.set(name, { at: now, errand });
+      this.#read(now, name, errand);
+    }
   }
 
   #read(now: Millis, name: string, errand: Errand): void {
@@ -120,7 +119,8 @@ export class Outbound {
       const lease = this.#leases.get(name);
       if (lease?.errand !== errand) return;
       if (outcome.kind !== "entries") {
-        this.#finish(name, errand, "refused");
+        this.#leases.delete(name);
+        this.#close(errand.to, errand.ask, "refused");
         return;
       }
       lease.at = later;
@@ -152,13 +152,7 @@ export class Outbound {
     else errand.notBefore = now + Math.min(pause, pauseMsMax);
   }
 
-  #finish(name: string, { to, ask }: Errand, outcome: Outcome): void {
-    this.#leases.delete(name);
-    this.#close(to, ask, outcome);
-  }
-
-  #close(to: NodeId, ask: Ask, outcome: Outcome): void {
-    const { transfer, partition }: { transfer: number; partition: Partition } = ask;
+  #close(to: NodeId, { transfer, partition }: Ask, outcome: Outcome): void {
     this.#parts.out.send(to, { kind: "transfer-close", transfer, partition, outcome });
   }
 }

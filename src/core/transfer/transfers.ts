@@ -64,15 +64,18 @@ type StreamMessage = Exclude<TransferMessage, { readonly kind: "filled-ask" | "f
 
 interface Arrival {
   readonly inbound: Inbound;
-  /** Refusals in a row: once everybody has refused a few times, comparing has to do it all. */
-  refusals: number;
+  /** Owners that cannot be its source: once all are, comparing has to bring everything. */
+  readonly refusedBy: Set<NodeId>;
+  /** It was found to need streaming. */
+  isProbed: boolean;
   isStreamed: boolean;
   /** Not begun, or gone on with, before. */
   notBefore: Millis;
 }
 
 const lookMs = 50;
-const refusalsMax = 3;
+/** Partitions that are looked at together, before any is streamed. */
+const probesMax = 64;
 
 export class Transfers {
   readonly #parts: TransferParts;
@@ -162,30 +165,38 @@ export class Transfers {
       partitionOf: (key) => this.#parts.ring().partitionOf(key),
       onEnd: (now, end) => this.#ended(now, arrival, end),
     });
-    const arrival: Arrival = { inbound, refusals: 0, isStreamed: false, notBefore: 0 };
+    const arrival: Arrival = {
+      inbound,
+      refusedBy: new Set(),
+      isProbed: false,
+      isStreamed: false,
+      notBefore: 0,
+    };
     this.#arrivals.set(partition, arrival);
   }
 
   #begin(now: Millis): void {
-    let running = 0;
-    for (const { inbound } of this.#arrivals.values()) {
-      if (inbound.source !== undefined) running += 1;
+    const room = { streams: this.#parts.tuning.inboundMax, probes: probesMax };
+    for (const { inbound, isProbed } of this.#arrivals.values()) {
+      if (inbound.source !== undefined) room[isProbed ? "streams" : "probes"] -= 1;
     }
     for (const arrival of this.#arrivals.values()) {
-      if (running >= this.#parts.tuning.inboundMax) return;
-      const { inbound, isStreamed, notBefore } = arrival;
+      const { inbound, isProbed, isStreamed, notBefore } = arrival;
+      const what = isProbed ? "streams" : "probes";
       if (isStreamed || inbound.source !== undefined || now < notBefore) continue;
-      const source = this.#sourceOf(now, inbound.partition);
+      const source = room[what] > 0 ? this.#sourceOf(now, arrival) : undefined;
       if (source === undefined) continue;
-      running += 1;
-      inbound.start(now, source);
+      room[what] -= 1;
+      if (isProbed) inbound.stream(now, source);
+      else inbound.probe(source);
     }
   }
 
-  #sourceOf(now: Millis, partition: Partition): NodeId | undefined {
+  #sourceOf(now: Millis, { inbound, refusedBy }: Arrival): NodeId | undefined {
     const { self, liveness } = this.#parts;
+    const { partition } = inbound;
     const ring = this.#parts.ring();
-    const owners = ring.owners(partition).filter((node) => node !== self);
+    const owners = ring.owners(partition).filter((node) => node !== self && !refusedBy.has(node));
     const first = owners.length === 0 ? 0 : partition % owners.length;
     const near = ring.dcOf(self);
     let best: { readonly node: NodeId; readonly cost: number } | undefined;
@@ -199,7 +210,9 @@ export class Transfers {
 
   #comingFrom(node: NodeId): number {
     let count = 0;
-    for (const { inbound } of this.#arrivals.values()) if (inbound.source === node) count += 1;
+    for (const { inbound, isProbed } of this.#arrivals.values()) {
+      if (isProbed && inbound.source === node) count += 1;
+    }
     return count;
   }
 
@@ -217,10 +230,14 @@ export class Transfers {
         arrival.isStreamed = true;
         this.#parts.out.notice({ kind: "streamed", partition, source, keys, bytes });
         break;
+      case "differs":
+        arrival.isProbed = true;
+        break;
       case "refused":
-        arrival.refusals += 1;
-        arrival.notBefore = now + pause;
-        arrival.isStreamed = arrival.refusals >= refusalsMax * owners.length;
+        arrival.refusedBy.add(source);
+        arrival.isStreamed = owners.every(
+          (node) => node === this.#parts.self || arrival.refusedBy.has(node),
+        );
         break;
       case "silent":
         this.#parts.liveness.missed(source, now);
@@ -235,20 +252,21 @@ export class Transfers {
       default:
         unreachable(end);
     }
-    this.#lookAt = now;
+    this.#begin(now);
   }
 
-  #describe({ inbound, isStreamed }: Arrival): TransferReport {
+  #describe({ inbound, isProbed, isStreamed }: Arrival): TransferReport {
     const { partition, source, startedAt, keys, keysAgain, bytes, after } = inbound;
     const part = isStreamed ? 1 : this.#partDone(inbound);
     const keysDone = keys + keysAgain;
     const tookMs = startedAt === undefined ? 0 : this.#now - startedAt;
+    const isStreaming = isProbed && source !== undefined;
     const isTold = isStreamed || (after !== undefined && part > 0);
     return {
       partition,
-      source,
+      source: isStreaming ? source : undefined,
       target: this.#parts.self,
-      phase: isStreamed ? "verifying" : source === undefined ? "waiting" : "streaming",
+      phase: isStreamed ? "verifying" : isStreaming ? "streaming" : "waiting",
       keysDone,
       keysTotal: isTold ? Math.round(keysDone / part) : undefined,
       bytesDone: bytes,

@@ -10,7 +10,7 @@ import type { Writer } from "./writer.ts";
 
 type Close = Extract<TransferMessage, { readonly kind: "transfer-close" }>;
 
-const outcomes: readonly Close["outcome"][] = ["equal", "busy", "refused"];
+const outcomes: readonly Close["outcome"][] = ["equal", "differs", "busy", "refused"];
 
 export function writeTransfer(writer: Writer, message: TransferMessage): void {
   writer.u8(kinds[message.kind]);
@@ -66,7 +66,7 @@ export function readTransfer(reader: Reader, code: number): TransferMessage {
     }
     case kinds["transfer-close"]: {
       const about = { transfer: reader.varint(), partition: reader.varint() };
-      const outcome = outcomes[reader.below(3, "end of a transfer")]!;
+      const outcome = outcomes[reader.below(4, "end of a transfer")]!;
       return { kind: "transfer-close", ...about, outcome };
     }
     case kinds["filled-ask"]:
