@@ -232,6 +232,8 @@ export type Notice =
   | { readonly kind: "epoch"; readonly epoch: number; readonly why: string }
   | {
       readonly kind: "standing";
+  /** This node's disk is older than what it did: a member knows of a process it does not. */
+  | { readonly kind: "forgotten"; readonly teller: NodeId; readonly started: Millis }
       readonly partition: Partition;
       readonly standing: Standing;
     }

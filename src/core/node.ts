@@ -13,6 +13,7 @@ import type { Millis, NodeId, Partition, Ticket } from "./ids.ts";
 import { Epochs } from "./members/epochs.ts";
 import { Gossip, gossipDefaults } from "./members/gossip.ts";
 import { Liveness, livenessDefaults } from "./members/liveness.ts";
+import { Lives, livesDefaults } from "./members/lives.ts";
 import { Moves, movesDefaults } from "./members/moves.ts";
 import type { Heartbeat, Message } from "./message.ts";
 import { Coordinator } from "./quorum/coordinator.ts";
@@ -50,6 +51,7 @@ export class Node implements Out {
   #lastTicket = 0;
   readonly #liveness: Liveness;
   readonly #gossip: Gossip;
+  readonly #lives: Lives;
   readonly #epochs: Epochs;
   readonly #moves: Moves;
   readonly #filled: Filled;
@@ -77,7 +79,15 @@ export class Node implements Out {
       started,
       tuning: gossipDefaults,
       report: () => ({ hints: this.#handoff.pending(), filling: standing.filling() }),
+      heartbeatMax: () => this.#lives.heartbeatMax,
       onHeartbeat: (heartbeat, now) => this.#heard(heartbeat, now),
+    });
+    this.#lives = new Lives({
+      ...{ ...common, started },
+      tuning: livesDefaults,
+      heartbeat: () => this.#gossip.heartbeatOf(self)?.heartbeat ?? 0,
+      isFilled: () => standing.filling() === 0,
+      onForgotten: (now) => this.#forgot(now),
     });
     this.#epochs = new Epochs({
       ...common,
@@ -148,6 +158,7 @@ export class Node implements Out {
     this.#gossip.expectPeers(now);
     this.#epochs.start(now);
     this.#standing.start(now);
+    this.#lives.start(now);
     return this.#take();
   }
 
@@ -269,6 +280,10 @@ export class Node implements Out {
       case "pong-for":
         this.#gossip.receive(now, from, message);
         return;
+      case "lives-ask":
+      case "lives":
+        this.#lives.receive(now, from, message);
+        return;
       case "transfer-ask":
       case "transfer-chunk":
       case "transfer-close":
@@ -308,6 +323,7 @@ export class Node implements Out {
   #tick(now: Millis): void {
     this.#budget.tick(now);
     this.#gossip.tick(now);
+    this.#lives.tick(now);
     this.#epochs.tick(now);
     this.#moves.tick(now);
     this.#standing.tick(now);
@@ -326,7 +342,20 @@ export class Node implements Out {
     this.#effects.push({ kind: "down", nodes: down });
   }
 
+  /**
+   * The disk is older than what this node did: whatever it should hold may be missing some of it,
+   * and what it voted is not known.
+   */
+  #forgot(now: Millis): void {
+    for (const partition of this.#ring.held()) {
+      this.#standing.lost(now, partition);
+      this.#renewActor(partition);
+    }
+    this.#epochs.forgetVotes();
+  }
+
   #heard(heartbeat: Heartbeat, now: Millis): void {
+    this.#lives.heard(heartbeat);
     this.#epochs.seen(now, heartbeat.node, heartbeat.epoch);
   }
 

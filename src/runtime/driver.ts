@@ -135,6 +135,10 @@ export class Driver {
       case "epoch":
         log.info(`node.${kind}`, fields);
         break;
+      case "forgotten":
+        // Its directory was put back from a copy: it is filled again from the others.
+        log.warn("node.forgotten", fields);
+        break;
       case "refused":
         this.#sayRefused({ what: notice.what, why: notice.why });
         break;

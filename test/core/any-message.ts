@@ -202,6 +202,7 @@ const heartbeats = fc.array(
     node: small,
     started: time,
     heartbeat: whole,
+const lives = fc.array(fc.record({ started: time, heartbeat: whole }), { maxLength: 4 });
     epoch: whole,
     hints: whole,
     filling: whole,
@@ -322,6 +323,8 @@ const fields: { readonly [K in Kind]: Fields<K> } = {
 };
 
 export const everyKind = Object.keys(fields) as readonly Kind[];
+  "lives-ask": { started: whole, lives },
+  lives: { started: whole, forgotten: lives },
 
 export function anyMessageOf(kind: Kind): fc.Arbitrary<Message> {
   return fc.record({ kind: fc.constant(kind), ...fields[kind] }) as fc.Arbitrary<Message>;

@@ -55,6 +55,7 @@ class Town {
         liveness,
         ring: () => ringOf(count, id),
         report: () => ({ hints: 0, filling: 0 }),
+        heartbeatMax: () => Number.POSITIVE_INFINITY,
         onHeartbeat: () => {},
       });
       this.nodes.push({ gossip, liveness, stopped: false });

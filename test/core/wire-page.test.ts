@@ -135,7 +135,7 @@ const examples: Readonly<Record<string, Message>> = {
       key: cart,
       context: undefined,
       value: bytes("milk"),
-      ttlMs: 0,
+      ttlMs: undefined,
       operation: { at: then, nonce: 5, retried: false },
       w: 2,
       strict: false,

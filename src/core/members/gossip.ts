@@ -42,6 +42,8 @@ export interface GossipParts {
   ring(): RingView;
   /** What this node says of itself. */
   report(): { readonly hints: number; readonly filling: number };
+  /** Heartbeats above this must not be told; at 0 nothing of this node may be. */
+  heartbeatMax(): number;
   /** News of a member, from itself or by hearsay. */
   onHeartbeat(heartbeat: Heartbeat, now: Millis): void;
 }
@@ -128,21 +130,29 @@ export class Gossip {
     this.#judge(now);
     if (now >= this.#nextGossip) {
       this.#nextGossip = now + tuning.gossipMs;
-      this.#heartbeat += 1;
+      this.#beat();
       for (const peer of this.#partners()) this.#tell(peer);
     }
   }
 
   /** Says at once what changed, instead of at the next round. */
   spread(): void {
-    this.#heartbeat += 1;
+    this.#beat();
     const live = this.#peers().filter((peer) => this.#parts.liveness.isLive(peer));
     for (let i = 0; i < 3 && live.length > 0; i++) this.#tell(this.#take(live));
   }
 
+  #beat(): void {
+    this.#heartbeat = Math.min(this.#heartbeat + 1, this.#parts.heartbeatMax());
+  }
+
   #tell(peer: NodeId): void {
-    const heartbeats = [this.#own(), ...this.#known.values()];
-    this.#parts.out.send(peer, { kind: "gossip", heartbeats });
+    this.#parts.out.send(peer, { kind: "gossip", heartbeats: this.#all() });
+  }
+
+  #all(): readonly Heartbeat[] {
+    const isTold = this.#parts.heartbeatMax() > 0;
+    return isTold ? [this.#own(), ...this.#known.values()] : [...this.#known.values()];
   }
 
   #own(): Heartbeat {
@@ -166,7 +176,7 @@ export class Gossip {
 
   #lackedBy(heartbeats: readonly Heartbeat[]): readonly Heartbeat[] {
     const theirs = new Map(heartbeats.map((heartbeat) => [heartbeat.node, heartbeat]));
-    return [this.#own(), ...this.#known.values()].filter((mine) => {
+    return this.#all().filter((mine) => {
       const their = theirs.get(mine.node);
       return their === undefined || isNewer(mine, their);
     });

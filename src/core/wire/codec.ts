@@ -209,6 +209,8 @@ function writeMessage(writer: Writer, message: Message): void {
       break;
     default:
       unreachable(message);
+    case "lives-ask":
+    case "lives":
   }
 }
 

@@ -1,7 +1,8 @@
-/** Heartbeats, probes, and what an administrator asks of everybody. */
+/** Heartbeats, probes, past lives, and what an administrator asks of everybody. */
 import { unreachable } from "../../../native-free-engine/base/assert.ts";
 import { membersMax } from "../limits.ts";
-import type { GossipMessage, Heartbeat, SurveyMessage } from "../message.ts";
+import { ownLivesMax, readLives, writeLives } from "../members/life-records.ts";
+import type { GossipMessage, Heartbeat, LivesMessage, SurveyMessage } from "../message.ts";
 import { kinds } from "./kinds.ts";
 import type { Reader } from "./reader.ts";
 import { readNodes, writeNodes } from "./replica.ts";
@@ -9,7 +10,7 @@ import type { Writer } from "./writer.ts";
 
 const heartbeatBytesMin = 7;
 
-export function writeGossip(writer: Writer, message: GossipMessage): void {
+export function writeGossip(writer: Writer, message: GossipMessage | LivesMessage): void {
   writer.u8(kinds[message.kind]);
   switch (message.kind) {
     case "gossip":
@@ -29,12 +30,20 @@ export function writeGossip(writer: Writer, message: GossipMessage): void {
       writer.varint(message.sequence);
       writer.varint(message.target);
       break;
+    case "lives-ask":
+      writer.varint(message.started);
+      writeLives(writer, message.lives);
+      break;
+    case "lives":
+      writer.varint(message.started);
+      writeLives(writer, message.forgotten);
+      break;
     default:
       unreachable(message);
   }
 }
 
-export function readGossip(reader: Reader, code: number): GossipMessage {
+export function readGossip(reader: Reader, code: number): GossipMessage | LivesMessage {
   switch (code) {
     case kinds.gossip:
       return { kind: "gossip", heartbeats: readHeartbeats(reader) };
@@ -48,6 +57,14 @@ export function readGossip(reader: Reader, code: number): GossipMessage {
       return { kind: "ping-for", sequence: reader.varint(), target: reader.varint() };
     case kinds["pong-for"]:
       return { kind: "pong-for", sequence: reader.varint(), target: reader.varint() };
+    case kinds["lives-ask"]: {
+      const started = reader.varint();
+      return { kind: "lives-ask", started, lives: readLives(reader, ownLivesMax) };
+    }
+    case kinds.lives: {
+      const started = reader.varint();
+      return { kind: "lives", started, forgotten: readLives(reader, ownLivesMax) };
+    }
     default:
       return reader.fail(`${code} is no kind of message`);
   }

@@ -35,6 +35,8 @@ export const kinds = {
   pong: 0x43,
   "ping-for": 0x44,
   "pong-for": 0x45,
+  "lives-ask": 0x46,
+  lives: 0x47,
   survey: 0x50,
   "survey-reply": 0x51,
   "context-keys": 0x52,
