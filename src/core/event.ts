@@ -98,8 +98,6 @@ export type StoreWork =
   | { readonly kind: "count-hints" }
   /** About how many bytes all copies take on the disk. Answered by `measured`. */
   | { readonly kind: "measure" }
-  /** About how many bytes all copies take on the disk. Answered by `measured`. */
-  | { readonly kind: "measure" }
   /** Answered by `tree`: the root, the children of the root, or the leaves below parents. */
   | {
       readonly kind: "tree";
@@ -184,7 +182,6 @@ export type StoreOutcome =
       readonly hints: readonly { readonly target: NodeId; readonly keys: number }[];
     }
   | { readonly kind: "measured"; readonly bytes: number }
-  | { readonly kind: "measured"; readonly bytes: number }
   /** `ready` is false while the tree is still being made after a start. */
   | {
       readonly kind: "tree";
@@ -232,11 +229,11 @@ export type Notice =
   | { readonly kind: "epoch"; readonly epoch: number; readonly why: string }
   | {
       readonly kind: "standing";
-  /** This node's disk is older than what it did: a member knows of a process it does not. */
-  | { readonly kind: "forgotten"; readonly teller: NodeId; readonly started: Millis }
       readonly partition: Partition;
       readonly standing: Standing;
     }
+  /** This node's disk is older than what it did: a member knows of a process it does not. */
+  | { readonly kind: "forgotten"; readonly teller: NodeId; readonly started: Millis }
   | { readonly kind: "read-repair"; readonly key: Key; readonly node: NodeId }
   | { readonly kind: "hint-kept"; readonly target: NodeId }
   | { readonly kind: "hints-delivered"; readonly target: NodeId; readonly keys: number }
@@ -266,14 +263,6 @@ export type Notice =
   /** The data is older than the node's own word for it: an old copy of the disk came back. */
   | { readonly kind: "rolled-back"; readonly partition: Partition; readonly round: number }
   | { readonly kind: "hedged"; readonly node: NodeId }
-  /** An operator's command that changes something has ended: `ok`, or the code of its failure. */
-  | {
-      readonly kind: "audit";
-      readonly act: string;
-      readonly by: string;
-      readonly outcome: string;
-      readonly detail: string;
-    }
   /** An operator's command that changes something has ended: `ok`, or the code of its failure. */
   | {
       readonly kind: "audit";
