@@ -252,6 +252,21 @@ export type GossipMessage =
   | { readonly kind: "ping-for"; readonly sequence: number; readonly target: NodeId }
   | { readonly kind: "pong-for"; readonly sequence: number; readonly target: NodeId };
 
+/** Telling a node what it did and forgot, because its disk is older than that (lives.ts). */
+export type LivesMessage =
+  /** The lives that the sender's directory knows of, each with a bound of its heartbeats. */
+  | {
+      readonly kind: "lives-ask";
+      readonly started: Millis;
+      readonly lives: readonly { readonly started: Millis; readonly heartbeat: number }[];
+    }
+  /** To the process that began at `started`: lives that were heard of, and are not among those. */
+  | {
+      readonly kind: "lives";
+      readonly started: Millis;
+      readonly forgotten: readonly { readonly started: Millis; readonly heartbeat: number }[];
+    };
+
 /** What an administrator's command asks of every live node. */
 export type SurveyMessage =
   | { readonly kind: "survey"; readonly request: RequestId; readonly question: string }
@@ -294,6 +309,7 @@ export type Message =
   | TransferMessage
   | EpochMessage
   | GossipMessage
+  | LivesMessage
   | SurveyMessage
   | KeysMessage
   | ClientMessage;
@@ -315,21 +331,6 @@ export type Command =
       readonly context: CausalContext | undefined;
       /** Who answered the read fastest, from the context: for the edge's own node, never sent. */
       readonly fastest?: NodeId;
-/** Telling a node what it did and forgot, because its disk is older than that (lives.ts). */
-export type LivesMessage =
-  /** The lives that the sender's directory knows of, each with a bound of its heartbeats. */
-  | {
-      readonly kind: "lives-ask";
-      readonly started: Millis;
-      readonly lives: readonly { readonly started: Millis; readonly heartbeat: number }[];
-    }
-  /** To the process that began at `started`: lives that were heard of, and are not among those. */
-  | {
-      readonly kind: "lives";
-      readonly started: Millis;
-      readonly forgotten: readonly { readonly started: Millis; readonly heartbeat: number }[];
-    };
-
       /** Absent: a delete. */
       readonly value: Uint8Array | undefined;
       /** 0: never expires. Absent: as its bucket says. */
@@ -373,7 +374,6 @@ export type Result =
   | {
       readonly kind: "stored";
       readonly context: CausalContext;
-  | LivesMessage
       readonly fastest: NodeId;
       readonly acks: number;
       readonly trace: string | undefined;

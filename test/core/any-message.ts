@@ -197,12 +197,12 @@ const hashes = fc.array(hash, { maxLength: 6 });
 const ballot = fc.record({ round: whole, node: small });
 const sequence = { sequence: whole };
 const token = fc.option(fc.uint8Array({ maxLength: 50 }), { nil: undefined });
+const lives = fc.array(fc.record({ started: time, heartbeat: whole }), { maxLength: 4 });
 const heartbeats = fc.array(
   fc.record({
     node: small,
     started: time,
     heartbeat: whole,
-const lives = fc.array(fc.record({ started: time, heartbeat: whole }), { maxLength: 4 });
     epoch: whole,
     hints: whole,
     filling: whole,
@@ -307,6 +307,8 @@ const fields: { readonly [K in Kind]: Fields<K> } = {
   pong: { ...sequence, load: whole },
   "ping-for": { ...sequence, target: small },
   "pong-for": { ...sequence, target: small },
+  "lives-ask": { started: whole, lives },
+  lives: { started: whole, forgotten: lives },
   survey: { request: whole, question: text },
   "survey-reply": { request: whole, answer: text },
   "context-keys": {
@@ -323,8 +325,6 @@ const fields: { readonly [K in Kind]: Fields<K> } = {
 };
 
 export const everyKind = Object.keys(fields) as readonly Kind[];
-  "lives-ask": { started: whole, lives },
-  lives: { started: whole, forgotten: lives },
 
 export function anyMessageOf(kind: Kind): fc.Arbitrary<Message> {
   return fc.record({ kind: fc.constant(kind), ...fields[kind] }) as fc.Arbitrary<Message>;

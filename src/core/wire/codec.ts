@@ -198,6 +198,8 @@ function writeMessage(writer: Writer, message: Message): void {
     case "pong":
     case "ping-for":
     case "pong-for":
+    case "lives-ask":
+    case "lives":
       writeGossip(writer, message);
       break;
     case "survey":
@@ -209,8 +211,6 @@ function writeMessage(writer: Writer, message: Message): void {
       break;
     default:
       unreachable(message);
-    case "lives-ask":
-    case "lives":
   }
 }
 
