@@ -18,6 +18,7 @@ export const clusterCommands: readonly CommandSpec[] = [
       ["--listen <address>", "HOST:PORT to listen on (default 127.0.0.1:7400)"],
       ["--advertise <address>", "HOST:PORT under which others reach it"],
       ["--join <addresses>", "nodes of the cluster to join; without, a new one is founded"],
+      ["--stage", "only propose to join, and wait until kvctl commit"],
       ["--dc <name>", "the data centre it stands in"],
       ["--rack <name>", "the rack it stands in"],
       ["--weight <w>", "its share of the data relative to others (default 1)"],

@@ -27,8 +27,8 @@ export interface Principal {
 }
 
 /** What everybody is told anyway: a client that watches the ring learns the same. */
-const forEverybody: ReadonlySet<string> = new Set(["ring", "status"]);
-const ofNewcomers: ReadonlySet<string> = new Set(["ring", "join"]);
+const forEverybody: ReadonlySet<string> = new Set(["ring", "ring-record", "status"]);
+const ofNewcomers: ReadonlySet<string> = new Set(["ring", "ring-record", "join"]);
 
 /** Why the command is not for them; undefined when it is. */
 export function refusalOfCommand(principal: Principal, command: Command): Failed | undefined {

@@ -17,6 +17,8 @@ export interface NodeConfig {
   readonly advertise?: string | undefined;
   /** Nodes of the cluster to join. Without any, an empty directory founds a new cluster. */
   readonly join?: readonly string[] | undefined;
+  /** With `join`: only proposes to join, and waits until an operator commits the plan. */
+  readonly stage?: boolean | undefined;
   /** Where the node stands: copies are spread over racks, and kept in every data centre. */
   readonly dc?: string | undefined;
   readonly rack?: string | undefined;
@@ -74,6 +76,7 @@ export interface Settings extends NodeConfig {
   readonly weight: number;
   readonly durability: "sync" | "interval" | "os";
   readonly insecure: boolean;
+  readonly stage: boolean;
   readonly joinMsMax: number;
   readonly logLevel: LogLevel;
   readonly tuning: Readonly<Record<string, number>>;
@@ -87,7 +90,8 @@ type Given = Partial<Record<Field, unknown>>;
 /** Fields that are not text, and so are read from text where they come from outside. */
 const readers: Partial<Record<Field, (text: string) => unknown>> = {
   join: (text) => text.split(",").map((seed) => seed.trim()),
-  insecure: (text) => ({ true: true, "1": true, false: false, "0": false })[text] ?? text,
+  insecure: switchIn,
+  stage: switchIn,
   ...Object.fromEntries(
     [
       "weight",
@@ -123,6 +127,7 @@ const rules: Readonly<Record<Field, string>> = {
   peerSecretFile: "the path of a file",
   tokenFile: "the path of a file",
   insecure: "true or false",
+  stage: "true or false",
   memtableBytes: "a whole number of bytes from 65536",
   cacheBytes: "a whole number of bytes from 0",
   vectorEntriesMax: "a whole number from 1 to 1000",
@@ -130,6 +135,10 @@ const rules: Readonly<Record<Field, string>> = {
   logLevel: "silent, error, warn, info or debug",
   tuning: "an object of numbers",
 };
+
+function switchIn(text: string): unknown {
+  return { true: true, "1": true, false: false, "0": false }[text] ?? text;
+}
 
 /** What the sources say, before anything is checked. Text is read as the field's type. */
 export function gatherConfig(sources: {
@@ -179,6 +188,7 @@ export async function checkConfig(given: unknown): Promise<Settings> {
     peerSecretFile: z.string().min(1).optional(),
     tokenFile: z.string().min(1).optional(),
     insecure: z.boolean().default(false),
+    stage: z.boolean().default(false),
     memtableBytes: whole(65_536, 2 ** 30).optional(),
     cacheBytes: whole(0, 2 ** 40).optional(),
     vectorEntriesMax: whole(1, 1000).optional(),
@@ -230,6 +240,9 @@ function contradictions(settings: Settings): readonly string[] {
   const { n = nDefault, r = 1, w = 1, listen = listenDefault, advertise, join } = settings;
   const { tlsCert, tlsKey, tlsCa } = settings;
   const problems: string[] = [];
+  if (settings.stage && join.length === 0) {
+    problems.push("join is missing: stage proposes to join a cluster, and founds none");
+  }
   if (join.length === 0 && r > n) problems.push(`r must be from 1 to n, got ${r} with n ${n}`);
   if (join.length === 0 && w > n) problems.push(`w must be from 1 to n, got ${w} with n ${n}`);
   if ((tlsCert === undefined) !== (tlsKey === undefined)) {

@@ -26,6 +26,8 @@ export interface JoinOptions {
   readonly candidate: Candidate;
   /** Numbers all attempts: a node that let us in, and whose answer was lost, says so again. */
   readonly attempt: string;
+  /** Only proposes: it waits as a member that is none yet, until the plan is committed. */
+  readonly stage: boolean;
   readonly timeoutMs: number;
   readonly log: Log;
   /** How this node shows that it may be one of theirs. */
@@ -33,6 +35,11 @@ export interface JoinOptions {
   now(): number;
   /** Throws when this node does not fit into that cluster; asked before anything changes. */
   check(ring: { readonly n: number; readonly partitions: number }): void;
+}
+
+interface Attempt extends JoinOptions {
+  /** Whoever has this node's address will keep it. */
+  readonly isInUse: boolean;
 }
 
 /** What a node is asked before it lets another in. */
@@ -43,21 +50,25 @@ interface Described {
 
 /** Later attempts cannot end otherwise. */
 const final: ReadonlySet<string> = new Set([
-  ...["CLOCK_SKEW", "NODE_ID_IN_USE", "INVALID_ARGUMENT", "PROTOCOL_UNSUPPORTED"],
+  ...["CLOCK_SKEW", "INVALID_ARGUMENT", "PROTOCOL_UNSUPPORTED"],
   ...["PEER_AUTH_FAILED", "TLS_FAILED"],
 ]);
 
 const attemptMs = 10_000;
+/** The member that was at this address may have died just now, and be taken for live a while yet. */
+const inUseMsMax = 15_000;
 const pauseMsMin = 100;
 const pauseMsMax = 1_000;
 
 export async function joinCluster(options: JoinOptions): Promise<Joined> {
-  const until = performance.now() + options.timeoutMs;
+  const begunAt = performance.now();
+  const until = begunAt + options.timeoutMs;
   let pauseMs = pauseMsMin;
   for (;;) {
     const tried: string[] = [];
     for (const seed of options.seeds) {
-      const joined = await askSeed(seed, options);
+      const isInUse = performance.now() - begunAt > inUseMsMax;
+      const joined = await askSeed(seed, { ...options, isInUse });
       if (typeof joined !== "string") return joined;
       tried.push(joined);
     }
@@ -73,7 +84,7 @@ export async function joinCluster(options: JoinOptions): Promise<Joined> {
 /** What came of it, or in words why nothing did. */
 async function askSeed(
   seed: string,
-  { candidate, attempt, check, now, gate }: JoinOptions,
+  { candidate, attempt, stage, check, now, gate, isInUse }: Attempt,
 ): Promise<Joined | string> {
   const describe = { name: "ring", arguments: {}, timeoutMs: attemptMs };
   const described = await ask(seed, describe, gate);
@@ -82,12 +93,15 @@ async function askSeed(
   check(ring);
   const letIn = {
     name: "join",
-    arguments: { ...candidate, clock: Math.floor(now()), attempt },
+    arguments: { ...candidate, clock: Math.floor(now()), attempt, stage },
     timeoutMs: attemptMs,
   };
   const answer = await ask(seed, letIn, gate);
   const joined = answer.kind === "answer" ? joinedIn(answer.json) : undefined;
-  return joined ?? reason(seed, answer);
+  if (joined !== undefined) return joined;
+  const isFinal = answer.kind === "failed" && answer.code === "NODE_ID_IN_USE" && isInUse;
+  if (isFinal) throw new ClusterError("NODE_ID_IN_USE", `${seed}: ${answer.message}`);
+  return reason(seed, answer);
 }
 
 function reason(seed: string, answer: AnswerToAsk): string {

@@ -66,6 +66,7 @@ export async function join(parts: MembershipParts): Promise<Membership> {
     seeds: settings.join,
     candidate: candidateOf(parts),
     attempt,
+    stage: settings.stage,
     timeoutMs: settings.joinMsMax,
     log,
     gate,

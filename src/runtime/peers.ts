@@ -34,6 +34,8 @@ export interface PeersParts {
   readonly gate: PeerGate;
   now(): number;
   deliver(from: NodeId, message: Message): void;
+  /** A member refuses this node: it does not know it, or not any more. */
+  doubted(by: NodeId, address: string): void;
   /** All lanes to the peer are open, or one of them is not (any more). */
   linkChanged(peer: NodeId, up: boolean): void;
   /** A peer told the keys that seal contexts. */
@@ -207,6 +209,7 @@ export class Peers {
           // A node that starts or stops says so to everybody, and is dialled again anyway.
           if (code === "NOT_READY") log.debug("peer.not-ready", { node: id });
           else if (code !== undefined) sayRefused({ node: id, code, why });
+          if (code === "NODE_UNKNOWN") this.#parts.doubted(id, address);
           this.#judgeLink(id);
         },
       });

@@ -11,10 +11,11 @@ import type { NodeId } from "../core/ids.ts";
 import type { Result } from "../core/message.ts";
 import { Node } from "../core/node.ts";
 import { seededRandom } from "../core/random.ts";
-import type { RingState } from "../core/ring/ring-state.ts";
+import type { Member, RingState } from "../core/ring/ring-state.ts";
 import { ClusterError } from "../errors.ts";
 import { metaKey } from "../store/keyspace.ts";
 import { Store } from "../store/store.ts";
+import { Belonging } from "./belonging.ts";
 import { clientLimits } from "./client-link.ts";
 import { Clients } from "./clients.ts";
 import type { Settings } from "./config.ts";
@@ -38,7 +39,16 @@ export interface RunningNode extends AsyncDisposable {
   readonly address: string;
   readonly id: NodeId;
   readonly clusterId: string;
-  /** Resolves if the node had to stop by itself, because its disk failed; it is closed then. */
+  /** `joining`: its plan waits to be committed, and it serves nobody until then. */
+  readonly state: Member["state"];
+  /** Resolves once it is a member: at once, unless it was started with `stage`. */
+  readonly joined: Promise<void>;
+  /** Resolves once it is no member any more. What it held is with others; it may be closed. */
+  readonly left: Promise<void>;
+  /**
+   * Resolves if the node had to stop by itself, because its disk failed or its plan was
+   * taken back; it is closed then.
+   */
   readonly died: Promise<ClusterError>;
   /** Reads again, now, the files of certificates, secrets and tokens that have changed. */
   reload(): void;
@@ -62,6 +72,12 @@ export interface RunningParts {
   readonly clock: NodeClock;
 }
 
+interface Fate {
+  readonly died: Promise<ClusterError>;
+  /** Closes the node; `died` resolves then. */
+  stop(error: ClusterError): void;
+}
+
 /** Requests under way at a close are waited for at most so long. */
 const drainMsMax = 5_000;
 
@@ -78,6 +94,8 @@ export class Running implements RunningNode {
   readonly #clients: Clients;
   readonly #driver: Driver;
   readonly #contextKeys: ContextKeys;
+  readonly #belonging: Belonging;
+  #ring: RingState;
   #closing: Promise<void> | undefined;
 
   static async start(parts: RunningParts): Promise<Running> {
@@ -95,22 +113,25 @@ export class Running implements RunningNode {
       onFatal: (error) => {
         const why = textOf(error);
         log.error("node.died", { why });
-        const end = (): void => die(new ClusterError("LOG_FAILED", why, { cause: error }));
-        void running.close().then(end, end);
+        stop(new ClusterError("LOG_FAILED", why, { cause: error }));
       },
       onDamage: (partition, error) => {
         log.error("node.damage", { partition, why: textOf(error) });
         if (partition !== undefined) running.#driver.damage(partition);
       },
     });
-    const running = new Running(parts, { store, died });
+    const stop = (error: ClusterError): void => {
+      const end = (): void => die(error);
+      void running.close().then(end, end);
+    };
+    const running = new Running(parts, { store, died, stop });
     running.#serve();
     return running;
   }
 
   private constructor(
     parts: RunningParts,
-    { store, died }: { readonly store: Store; readonly died: Promise<ClusterError> },
+    { store, died, stop }: Fate & { readonly store: Store },
   ) {
     const { membership, settings, log, clock, gate, engine } = parts;
     const { identity, ring } = membership;
@@ -119,6 +140,7 @@ export class Running implements RunningNode {
     this.id = identity.id;
     this.clusterId = identity.clusterId;
     this.died = died;
+    this.#ring = ring;
     this.#parts = parts;
     this.#store = store;
     const shared = { ring, turn: this.#turn, keepAlive: this.#keepAlive, log, gate };
@@ -134,7 +156,19 @@ export class Running implements RunningNode {
       tell: (keys) => this.#peers.tell({ kind: "context-keys", keys }),
       failed: (error) => log.error("context-key.not-kept", { why: textOf(error) }),
     });
+    this.#belonging = new Belonging(
+      {
+        self: identity.id,
+        gate,
+        now,
+        onRefused: () => stop(refusedError(identity.id)),
+        onLeft: () => log.warn("node.left", { id: identity.id }),
+        onRing: (from, state) => this.#driver.message(from, { kind: "ring", state }),
+      },
+      ring,
+    );
     const welcome = new Welcome({
+      ring: () => this.#ring,
       contextKeys: () => this.#contextKeys.keys,
       now,
       request: (command, answer) => this.#clients.request(command, answer),
@@ -156,6 +190,7 @@ export class Running implements RunningNode {
       started: identity.started,
       now,
       deliver: (from, message) => this.#driver.message(from, message),
+      doubted: (by, at) => void this.#belonging.doubted(by, at),
       linkChanged: (peer, up) => {
         this.#driver.link(peer, up);
         const { keys } = this.#contextKeys;
@@ -177,6 +212,18 @@ export class Running implements RunningNode {
       ringChanged: (state) => this.#ringChanged(state),
       downChanged: (nodes) => this.#clients.setDown(nodes),
     });
+  }
+
+  get state(): Member["state"] {
+    return this.#belonging.state;
+  }
+
+  get joined(): Promise<void> {
+    return this.#belonging.joined;
+  }
+
+  get left(): Promise<void> {
+    return this.#belonging.left;
   }
 
   async client(options?: ConnectOptions): Promise<Client> {
@@ -228,6 +275,8 @@ export class Running implements RunningNode {
   }
 
   #ringChanged(state: RingState): void {
+    this.#ring = state;
+    this.#belonging.follow(state);
     this.#peers.setRing(state);
     this.#clients.setRing(state);
   }
@@ -253,6 +302,11 @@ export class Running implements RunningNode {
     }
     log.info("node.closed", { id: this.id });
   }
+}
+
+function refusedError(id: NodeId): ClusterError {
+  const message = `the plan to let this node in as node ${id} was taken back`;
+  return new ClusterError("JOIN_ABORTED", `${message}; its directory is of no further use`);
 }
 
 function textOf(error: unknown): string {

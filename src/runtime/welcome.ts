@@ -16,6 +16,7 @@ type AdminCommand = Command & { readonly kind: "admin" };
 type Answer = (result: Result) => void;
 
 export interface WelcomeParts {
+  ring(): RingState;
   contextKeys(): MacKeys;
   now(): number;
   /** Hands a command to the core. */
@@ -40,12 +41,19 @@ export class Welcome {
 
   /** False when it is not a command to be let in. */
   answer(command: AdminCommand, answer: Answer): boolean {
-    if (command.name !== "join") return false;
+    if (command.name === "ring-record") this.#tellRing(answer);
+    if (command.name !== "join") return command.name === "ring-record";
     const given = parsed(command.arguments);
     const refusal = this.#refusalOf(given);
     if (refusal !== undefined) answer(refusal);
     else this.#admit(command, String(given["attempt"]), answer);
     return true;
+  }
+
+  /** The ring as nodes keep it, for one that was told that it is no member any more. */
+  #tellRing(answer: Answer): void {
+    const ring = Buffer.from(encodeRing(this.#parts.ring())).toString("base64");
+    answer({ kind: "answer", json: JSON.stringify({ ring }) });
   }
 
   #refusalOf({ address, clock, attempt }: Record<string, unknown>): Failed | undefined {
