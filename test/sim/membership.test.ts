@@ -1,28 +1,14 @@
 /** Nodes that come while a cluster is at work. */
 import { expect, test } from "vitest";
 import type { NodeId } from "../../src/core/ids.ts";
-import { seededRandom } from "../../src/core/random.ts";
 import { Ring } from "../../src/core/ring/ring.ts";
-import { findWrongs, type WriteSeen } from "./checks.ts";
+import { findWrongs } from "./checks.ts";
 import { heldIn } from "./inspect.ts";
-import { keyFrom, SimClient } from "./workload.ts";
+import { startClient } from "./load.ts";
+import { keyFrom } from "./workload.ts";
 import { World } from "./world.ts";
 
 const keys = Array.from({ length: 40 }, (_, i) => `key ${i}`);
-
-function startClient(world: World, name: string, seed: number, until: number) {
-  const history: WriteSeen[] = [];
-  const random = seededRandom(seed);
-  const client = new SimClient({ world, random, keys, history, name, deadlineMs: 2_000 });
-  const loop = async (): Promise<void> => {
-    while (world.timeline.now < until) {
-      await client.act();
-      await world.pause(5 + random.below(20));
-    }
-  };
-  void loop();
-  return { client, history };
-}
 
 function ringAt(world: World, node: NodeId): Ring {
   return new Ring(world.ringOf(node), node);
@@ -31,7 +17,7 @@ function ringAt(world: World, node: NodeId): Ring {
 test("a founder with data grows to five nodes while it is written to", async () => {
   const world = new World({ seed: 21, nodes: 1, w: 1, r: 1 });
   await world.start();
-  const { client, history } = startClient(world, "x", 5, world.timeline.now + 60_000);
+  const { client, history } = startClient(world, { keys, seed: 5, ms: 60_000 });
   for (let i = 0; i < 4; i++) {
     await world.run(3_000);
     await world.join(world.ids[i] ?? 1);
@@ -49,11 +35,11 @@ test("a founder with data grows to five nodes while it is written to", async () 
 test("a newcomer says that nothing is there only once it holds what it should", async () => {
   const world = new World({ seed: 22, nodes: 3 });
   await world.start();
-  const { history } = startClient(world, "x", 6, world.timeline.now + 5_000);
+  const { history } = startClient(world, { keys, seed: 6, ms: 5_000 });
   await world.run(8_000);
   const id = await world.join(2);
   // From its first moment on, reads through the newcomer show every acknowledged write.
-  const { client: reader } = startClient(world, "reader", 7, world.timeline.now);
+  const { client: reader } = startClient(world, { keys, seed: 7, ms: 0, name: "reader" });
   for (const key of keys) {
     const acked = history.filter((write) => write.key === key && write.outcome === "acked");
     const last = acked.at(-1);

@@ -5,15 +5,23 @@
 import type { Versions } from "../../src/core/clock/versions.ts";
 import type { Notice, StoreOutcome, StoreWork } from "../../src/core/event.ts";
 import type { NodeId, Partition } from "../../src/core/ids.ts";
-import { type Key, nameOf } from "../../src/core/key.ts";
+import { type Key, nameOf, partitionOf } from "../../src/core/key.ts";
 import type { Message } from "../../src/core/message.ts";
 import type { RingState } from "../../src/core/ring/ring-state.ts";
+
+export interface WatchParts {
+  readonly partitions: number;
+  /** Whether the two are in different data centres. */
+  isFar(from: NodeId, to: NodeId): boolean;
+}
 
 export class Watch {
   readonly wrongs: string[] = [];
   /** Messages by kind: all of them, and those between data centres. */
   readonly counts = new Map<Message["kind"], number>();
   readonly farCounts = new Map<Message["kind"], number>();
+  /** Entries that copies were brought by, one for each time that one was sent. */
+  entries = 0;
   /** Versions of keys that went between data centres, by whatever kind of message. */
   farEntries = 0;
   /** By dot: the key and the value it stands for. */
@@ -21,10 +29,10 @@ export class Watch {
   readonly #epochs = new Map<string, string>();
   /** By node, the partitions that it is still filling, as it said last. */
   readonly #filling = new Map<NodeId, Set<Partition>>();
-  readonly #isFar: (from: NodeId, to: NodeId) => boolean;
+  readonly #parts: WatchParts;
 
-  constructor(isFar: (from: NodeId, to: NodeId) => boolean) {
-    this.#isFar = isFar;
+  constructor(parts: WatchParts) {
+    this.#parts = parts;
   }
 
   stored(node: NodeId, work: StoreWork, outcome: StoreOutcome): void {
@@ -35,15 +43,15 @@ export class Watch {
 
   sent(from: NodeId, to: NodeId, message: Message): void {
     count(this.counts, message.kind);
-    if (this.#isFar(from, to)) {
+    if (this.#parts.isFar(from, to)) {
       count(this.farCounts, message.kind);
       this.farEntries += entriesIn(message);
     }
     if (message.kind === "write") this.#look(message.key, message.versions, `node ${from} sends`);
-    if (message.kind === "hints" || message.kind === "tree-push") {
-      for (const { key, versions } of message.entries) {
-        this.#look(key, versions, `node ${from} sends`);
-      }
+    if (!("entries" in message) || message.kind === "list-reply") return;
+    this.entries += message.entries.length;
+    for (const { key, versions } of message.entries) {
+      this.#look(key, versions, `node ${from} sends`);
     }
   }
 
@@ -77,8 +85,9 @@ export class Watch {
 
   #look(key: Key, { siblings }: Versions, who: string): void {
     for (const { dot, value, time } of siblings) {
-      // Counters run per actor and partition, and a partition is less than a key.
-      const name = `${key.high >>> 28}/${dot.actor}/${dot.counter}`;
+      // Counters run per actor and partition.
+      const partition = partitionOf(key, this.#parts.partitions);
+      const name = `${partition}/${dot.actor}/${dot.counter}`;
       const text = `${nameOf(key)}=${Buffer.from(value).toString()} at ${time}`;
       const known = this.#dots.get(name);
       if (known === undefined) this.#dots.set(name, text);

@@ -34,6 +34,8 @@ export class SimClient {
   #writes = 0;
   answered = 0;
   refused = 0;
+  /** What was said by those who did not do it. */
+  readonly refusals: string[] = [];
   /** Answers that no history of writes explains. */
   readonly wrongs: string[] = [];
 
@@ -122,14 +124,17 @@ export class SimClient {
     const { world, random } = this.#options;
     let last: Result | undefined;
     for (let attempt = 0; attempt < 3; attempt++) {
-      const live = world.live.filter((id) => (this.#options.nodes ?? world.ids).includes(id));
+      const live = world.serving.filter((id) => (this.#options.nodes ?? world.ids).includes(id));
       if (live.length === 0) return last;
-      last = await world.request(live[random.below(live.length)]!, command());
+      const node = live[random.below(live.length)]!;
+      last = await world.request(node, command());
       if (last !== undefined && last.kind !== "failed") {
         this.answered += 1;
         return last;
       }
       this.refused += 1;
+      const why = last === undefined ? "no answer" : `${last.code}: ${last.message}`;
+      this.refusals.push(`${Math.round(world.timeline.now)} node ${node}: ${why}`);
     }
     return last;
   }

@@ -38,7 +38,7 @@ export class World {
   readonly network: Network;
   readonly notices: { readonly at: number; readonly node: NodeId; readonly notice: Notice }[] = [];
   /** Looks at everything that nodes say and store, and says what must never be. */
-  readonly watch = new Watch((from, to) => this.#dcOf(from) !== this.#dcOf(to));
+  readonly watch: Watch;
   /** Called before each effect is performed: may crash the node, which then performs no more. */
   beforeEffect: (node: NodeId, effect: Effect) => void = () => {};
   readonly #options: Required<WorldOptions>;
@@ -61,7 +61,9 @@ export class World {
     );
     this.#founded = ringOf(members, filled.n, filled.partitions);
     for (const { id } of members) this.#hosts.set(id, newHost(id));
-    this.network.isFar = (from, to) => this.#dcOf(from) !== this.#dcOf(to);
+    const isFar = (from: NodeId, to: NodeId): boolean => this.#dcOf(from) !== this.#dcOf(to);
+    this.network.isFar = isFar;
+    this.watch = new Watch({ partitions: filled.partitions, isFar });
   }
 
   get ids(): readonly NodeId[] {
@@ -70,6 +72,15 @@ export class World {
 
   get live(): readonly NodeId[] {
     return this.ids.filter((id) => this.#host(id).life !== undefined);
+  }
+
+  /** Live nodes that do not know otherwise than that they serve clients. */
+  get serving(): readonly NodeId[] {
+    const isServing = ({ id, state }: Member): boolean =>
+      (state === "member" || state === "leaving") && this.live.includes(id);
+    return this.live.filter((id) =>
+      this.ringOf(id).members.some((member) => member.id === id && isServing(member)),
+    );
   }
 
   /** Nodes that are down and could be started again. */
