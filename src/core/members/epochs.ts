@@ -251,18 +251,24 @@ export class Epochs {
   #install(now: Millis, state: RingState, how: "decided" | "learnt"): void {
     const before = this.#parts.ring().state;
     if (compareRings(state, before) <= 0) return;
+    // Who leaves by this epoch is told before it is in force: after that nobody is connected to it.
+    const gone = new Set(presentIn(before));
+    for (const node of presentIn(state)) gone.delete(node);
+    if (how === "decided") for (const node of gone) this.#send(node, state);
     this.#parts.onDecided(state, now);
     this.#toldAt.clear();
     this.#askedAt.clear();
-    // Those who have just left are told as well. Who misses it hears by the heartbeats.
-    if (how === "decided") for (const node of concerned(before, state)) this.#tell(now, node);
+    // Who misses it hears by the heartbeats.
+    if (how === "decided") for (const node of presentIn(state)) this.#tell(now, node);
     this.#proposer.installed(now, before);
   }
 
   #tell(now: Millis, node: NodeId): void {
-    const { self, out } = this.#parts;
-    if (node === self || !isDue(this.#toldAt, node, now)) return;
-    out.send(node, { kind: "ring", state: this.#parts.ring().state });
+    if (isDue(this.#toldAt, node, now)) this.#send(node, this.#parts.ring().state);
+  }
+
+  #send(node: NodeId, state: RingState): void {
+    if (node !== this.#parts.self) this.#parts.out.send(node, { kind: "ring", state });
   }
 
   #ask(now: Millis, node: NodeId): void {
@@ -279,9 +285,8 @@ function compareRings(a: RingState, b: RingState): number {
   return a.generation - b.generation || a.epoch - b.epoch;
 }
 
-function concerned(before: RingState, after: RingState): ReadonlySet<NodeId> {
-  const ids = [...before.members, ...after.members].filter(({ state }) => state !== "left");
-  return new Set(ids.map(({ id }) => id));
+function presentIn({ members }: RingState): readonly NodeId[] {
+  return members.filter(({ state }) => state !== "left").map(({ id }) => id);
 }
 
 function isDue(last: Map<NodeId, Millis>, node: NodeId, now: Millis): boolean {
