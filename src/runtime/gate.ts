@@ -33,8 +33,11 @@ export type ClientVerdict =
   | ({ readonly kind: "pass" } & Pass)
   | ({ readonly kind: "refused" } & Refusal);
 
+/** What a node proved itself by: a secret, a certificate of that authority, or nothing. */
+export type Grounds = Buffer | string | undefined;
+
 export type PeerVerdict =
-  | { readonly kind: "proved"; readonly headers: Headers }
+  | { readonly kind: "proved"; readonly headers: Headers; readonly grounds: Grounds }
   | ({ readonly kind: "refused" } & Refusal);
 
 /** How a node shows others who it is. */
@@ -123,12 +126,21 @@ export class Gate implements Dialler {
     if (secrets !== undefined) {
       const now = this.#parts.now();
       const verdict = this.#proofs.judge(knock.headers, { claims, secrets, now });
-      if (verdict.kind === "proved") return verdict;
+      if (verdict.kind === "proved") return { ...verdict, grounds: verdict.secret };
       return this.#refused(knock, "PEER_AUTH_FAILED", verdict.why);
     }
-    if (!isByCertificate || shown !== undefined) return { kind: "proved", headers: {} };
+    if (!isByCertificate || shown !== undefined) {
+      return { kind: "proved", headers: {}, grounds: tls?.ca };
+    }
     const message = "a node must show a certificate of the cluster's authority";
     return this.#refused(knock, "PEER_AUTH_FAILED", message);
+  }
+
+  /** Whether what a node proved itself by would still do. */
+  holds(grounds: Grounds): boolean {
+    const { tls, secrets } = this.#files.current;
+    if (secrets === undefined) return grounds === tls?.ca;
+    return Buffer.isBuffer(grounds) && secrets.some((secret) => secret.equals(grounds));
   }
 
   judgeClient(knock: Knock): ClientVerdict {

@@ -54,7 +54,7 @@ export function prove(claims: Headers, secrets: PeerSecrets, time: number): Proo
 }
 
 export type ProofVerdict =
-  | { readonly kind: "proved"; readonly headers: Headers }
+  | { readonly kind: "proved"; readonly headers: Headers; readonly secret: Buffer }
   | { readonly kind: "refused"; readonly why: string };
 
 /** Judges proofs, and remembers those it took for as long as they could be shown again. */
@@ -68,7 +68,7 @@ export class ProofJudge {
   }
 
   judge(
-    headers: Readonly<Record<string, unknown>>,
+    shown: Readonly<Record<string, unknown>>,
     {
       claims,
       secrets,
@@ -79,7 +79,7 @@ export class ProofJudge {
       readonly now: number;
     },
   ): ProofVerdict {
-    const { [nonceHeader]: nonce, [proofHeader]: proof, [timeHeader]: time } = headers;
+    const { [nonceHeader]: nonce, [proofHeader]: proof, [timeHeader]: time } = shown;
     if (typeof nonce !== "string" || typeof time !== "string" || proof === undefined) {
       return refused("a node must prove that it holds the cluster's secret");
     }
@@ -98,7 +98,8 @@ export class ProofJudge {
     if (this.#taken.has(nonce)) return refused("the proof was shown before");
     if (this.#taken.size >= noncesMax) return refused("too many proofs at a time");
     this.#taken.set(nonce, now + 2 * proofMsMax);
-    return { kind: "proved", headers: { [proofHeader]: hexOf(answerTo(secret, nonce, claims)) } };
+    const headers = { [proofHeader]: answerTo(secret, nonce, claims).toString("hex") };
+    return { kind: "proved", headers, secret };
   }
 
   #forget(now: number): void {
@@ -133,10 +134,6 @@ function markOf(secret: Buffer, direction: "hello" | "answer", text: string): Bu
 function isMark(given: unknown, expected: Buffer): boolean {
   if (typeof given !== "string" || !/^[0-9a-f]{64}$/.test(given)) return false;
   return timingSafeEqual(Buffer.from(given, "hex"), expected);
-}
-
-function hexOf(mark: Buffer): string {
-  return mark.toString("hex");
 }
 
 function refused(why: string): ProofVerdict {

@@ -9,19 +9,20 @@ import type { Lane, Message } from "../core/message.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
 import { decodeFrame, FrameWriter, laneOf } from "../core/wire/codec.ts";
 import { parseAddress } from "./address.ts";
-import type { Dialler, Knock, PeerVerdict } from "./gate.ts";
+import type { Dialler, Grounds, Knock, PeerVerdict } from "./gate.ts";
 import { decodeHello, encodeHello, type Hello, refusalOfHello, skewMsMax } from "./handshake.ts";
 import type { KeepAlive } from "./keep-alive.ts";
 import { LaneLink } from "./lane.ts";
 import type { Admission, Incoming } from "./listener.ts";
 import { type Log, seldom } from "./log.ts";
 import type { Turn } from "./outbox.ts";
-import type { Headers } from "./sockets.ts";
+import type { Headers, Socket } from "./sockets.ts";
 import { Visitors } from "./visitors.ts";
 
 /** Who may send to this node as a member, and how it shows others that it is one. */
 export interface PeerGate extends Dialler {
   judgePeer(knock: Knock, claims: Headers): PeerVerdict;
+  holds(grounds: Grounds): boolean;
 }
 
 export interface PeersParts {
@@ -60,6 +61,7 @@ export class Peers {
   readonly #parts: PeersParts;
   readonly #peers = new Map<NodeId, Peer>();
   readonly #incoming: Visitors;
+  readonly #grounds = new Map<Socket, Grounds>();
   readonly #sayDropped: (dropped: { readonly messages: number }) => void;
   #ring: RingState;
   #isClosed = false;
@@ -128,6 +130,7 @@ export class Peers {
       headers: { ...this.#hello(admitted.node, admitted.lane), ...verdict?.headers },
       attach: (socket) => {
         this.#incoming.add(admitted, socket);
+        this.#grounds.set(socket, verdict?.grounds);
         for (const lane of lanes) this.#peers.get(admitted.node)?.links[lane].hurry();
         return {
           onMessage: (bytes) => {
@@ -136,7 +139,10 @@ export class Peers {
             log.error("peer.frame-invalid", { node: admitted.node, why });
             socket.close(1002, why.slice(0, 120));
           },
-          onClose: () => this.#incoming.delete(admitted, socket),
+          onClose: () => {
+            this.#grounds.delete(socket);
+            this.#incoming.delete(admitted, socket);
+          },
         };
       },
     };
@@ -147,9 +153,11 @@ export class Peers {
     for (const id of this.#peers.keys()) this.send(id, message);
   }
 
-  /** What members proved no longer holds: they dial again, and prove it anew. */
-  doubtVisitors(): void {
-    this.#incoming.close();
+  /** Members that proved themselves by what does not hold any more dial again, and do it anew. */
+  judgeAgain(): void {
+    for (const [socket, grounds] of this.#grounds) {
+      if (!this.#parts.gate.holds(grounds)) socket.close(1008, "PEER_AUTH_FAILED");
+    }
   }
 
   flush(): void {

@@ -250,7 +250,7 @@ export class Running implements RunningNode {
     this.#driver.start();
     door.open((incoming) => this.#admit(incoming));
     gate.onLook((changed) => {
-      if (changed.has("authority") || changed.has("secrets")) this.#peers.doubtVisitors();
+      if (changed.has("authority") || changed.has("secrets")) this.#peers.judgeAgain();
       this.#clients.judgeAgain(changed.has("authority") ? "doubt-certificates" : undefined);
     });
     log.info("node.serving", { id: this.id, address: this.address, clusterId: this.clusterId });

@@ -64,6 +64,7 @@ function start(
     deliver: (from, message) => received.push({ from, message }),
     linkChanged: (peer, up) => links.push(`${peer} ${up ? "up" : "down"}`),
     contextKeys: () => undefined,
+    doubted: () => undefined,
   });
   const port = ports[self - 1];
   if (port !== undefined) port.admit = (incoming) => peers.admit(incoming);
