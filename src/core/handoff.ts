@@ -93,12 +93,19 @@ export class Handoff {
   #lastRequest: RequestId;
   #countAt: Millis = 0;
   #isCounting = false;
+  /** Not known before the first count since the start. */
+  #isCounted = false;
   #batchesIn = 0;
 
   constructor(parts: HandoffParts) {
     this.#parts = parts;
     // Not from 0: what an earlier process of this node sent is no batch of this one.
     this.#lastRequest = parts.random.below(2 ** 30);
+  }
+
+  /** No hints are kept for anybody, as last counted. */
+  get keepsNone(): boolean {
+    return this.#isCounted && this.pending() === 0;
   }
 
   /** Keys that hints are kept for, over all targets, as last counted. */
@@ -173,6 +180,7 @@ export class Handoff {
     this.#parts.out.store({ kind: "count-hints" }, (outcome, later) => {
       this.#isCounting = false;
       if (outcome.kind !== "counts") return;
+      this.#isCounted = true;
       const keys = new Map(outcome.hints.map((count) => [count.target, count.keys]));
       for (const node of keys.keys()) this.#target(node);
       for (const [node, target] of this.#targets) {

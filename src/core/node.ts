@@ -97,7 +97,7 @@ export class Node implements Out {
     });
     const filled = new Filled({
       ...{ ...common, standing },
-      isGiven: (partition) => this.#departed.isGiven(partition),
+      isGiven: (partition) => this.#handoff.keepsNone && this.#departed.isGiven(partition),
     });
     const asking = {
       isFilled: (now: Millis, node: NodeId, partition: Partition): boolean =>

@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import {
   admit,
+  departed,
   finishMoves,
   forced,
   leave,
@@ -9,6 +10,7 @@ import {
   setWeight,
 } from "../../src/core/members/changes.ts";
 import { foundRing } from "../../src/core/members/founding.ts";
+import { leavingIdle } from "../../src/core/members/reassign.ts";
 import type { Failed } from "../../src/core/message.ts";
 import { checkRing, checkSuccessor, isSameSet } from "../../src/core/ring/check-ring.ts";
 import { plan } from "../../src/core/ring/planner.ts";
@@ -135,9 +137,15 @@ describe("a node that leaves", () => {
     expect(leave(leaving, 2)).toBe(leaving);
     const some = finishMoves(leaving, leaving.moves.slice(1));
     expect(stateOf(some, 2)).toBe("leaving");
-    const gone = finished(some);
+    expect(departed(some, [2])).toBe(some);
+    const idle = finished(some);
+    expect(ownedBy(idle, 2)).toBe(0);
+    expect(stateOf(idle, 2)).toBe("leaving");
+    expect(leavingIdle(idle)).toEqual([2]);
+    expect(departed(idle, [1, 3, 4])).toBe(idle);
+    const gone = departed(idle, [1, 2]);
+    expect(stateOf(gone, 1)).toBe("member");
     expect(stateOf(gone, 2)).toBe("left");
-    expect(ownedBy(gone, 2)).toBe(0);
   });
 
   test("makes the lists shorter where fewer than n stay", () => {
@@ -217,10 +225,12 @@ describe("a random history of changes", () => {
                 ? remove(state, node)
                 : die < 8
                   ? setWeight(state, node, 1 + pick(random, 3))
-                  : finishMoves(
-                      state,
-                      state.moves.filter(() => random() < 0.5),
-                    );
+                  : die < 9
+                    ? departed(state, ids)
+                    : finishMoves(
+                        state,
+                        state.moves.filter(() => random() < 0.5),
+                      );
         if ("kind" in change || change === state) continue;
         const message = `seed ${seed}, step ${step}`;
         expect(checkRing(change), message).toEqual([]);
@@ -228,7 +238,7 @@ describe("a random history of changes", () => {
         expect(decodeRing(encodeRing(change)), message).toEqual(change);
         state = change;
       }
-      const end = finished(state);
+      const end = departed(finished(state), leavingIdle(finished(state)));
       const staying = end.members.filter((one) => one.state === "member");
       expect(end.members.some((one) => one.state === "leaving")).toBe(false);
       const goal = plan(staying, n, end.owners);

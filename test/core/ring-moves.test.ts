@@ -1,7 +1,7 @@
 /** Who finishes moves, when, and when data that moved away is dropped. */
 import { describe, expect, test } from "vitest";
 import type { Notice, StoreOutcome, StoreWork } from "../../src/core/event.ts";
-import { admit, finishMoves, remove } from "../../src/core/members/changes.ts";
+import { admit, finishMoves, leave, remove } from "../../src/core/members/changes.ts";
 import { Moves, movesDefaults } from "../../src/core/members/moves.ts";
 import type { Failed } from "../../src/core/message.ts";
 import { Ring } from "../../src/core/ring/ring.ts";
@@ -142,6 +142,24 @@ describe("moves end", () => {
     bench.unfilled.clear();
     bench.run(1_000);
     expect(bench.state.moves).toEqual([]);
+  });
+
+  test("and let go who was leaving, once nothing is lost with it", () => {
+    const four = finishMoves(joining(), joining().moves);
+    const leaving = leave(four, 2);
+    if ("kind" in leaving) throw new Error(leaving.message);
+    const bench = new Bench(leaving, 1);
+    bench.filled = new Set([1, 3, 4]);
+    bench.run(5_000);
+    expect(bench.state.moves).toEqual([]);
+    expect(bench.state.members[1]).toMatchObject({ id: 2, state: "leaving" });
+    bench.filled.add(2);
+    bench.unfilled.add("2/5");
+    bench.run(5_000);
+    expect(bench.state.members[1]).toMatchObject({ id: 2, state: "leaving" });
+    bench.unfilled.clear();
+    bench.run(1_000);
+    expect(bench.state.members[1]).toMatchObject({ id: 2, state: "left" });
   });
 
   test("with a notice when none has ended for half an hour", () => {

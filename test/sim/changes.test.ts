@@ -18,7 +18,8 @@ function stateOf(world: World, node: NodeId) {
 
 /** Nothing moves any more, and every node knows it. */
 function isSettled(world: World): boolean {
-  const { epoch, moves } = world.ring;
+  const { epoch, moves, members } = world.ring;
+  if (members.some(({ state }) => state === "leaving")) return false;
   const isTold = (id: NodeId): boolean => world.ringOf(id).epoch === epoch;
   return moves.length === 0 && world.live.every(isTold) && world.watch.isFilled;
 }

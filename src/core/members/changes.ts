@@ -10,7 +10,7 @@ import { generationEpochs, membersMax } from "../limits.ts";
 import type { Candidate, Failed } from "../message.ts";
 import { checkParameters, isSameSet, lastNumber } from "../ring/check-ring.ts";
 import type { Member, Move, RingState, StagedChange } from "../ring/ring-state.ts";
-import { asLeft, reassigned, settled, substituted } from "./reassign.ts";
+import { asLeft, leavingIdle, reassigned, settled, substituted } from "./reassign.ts";
 
 /**
  * Lets a node in under a number that nobody had before. It owns nothing until it is filled; or,
@@ -58,10 +58,7 @@ export function withCandidate(
   return { ...state, members: [...state.members, member] };
 }
 
-/**
- * Puts the owners to come in place. Moves that have another target by now are passed over. Who was
- * leaving and holds nothing any more has left.
- */
+/** Puts the owners to come in place. Moves that have another target by now are passed over. */
 export function finishMoves(state: RingState, finished: readonly Move[]): RingState {
   const targets = new Map(finished.map(({ partition, to }) => [partition, to]));
   const isFinished = ({ partition, to }: Move): boolean =>
@@ -71,6 +68,14 @@ export function finishMoves(state: RingState, finished: readonly Move[]): RingSt
   const owners = state.owners.map((row, partition) => done.get(partition) ?? row);
   const moves = state.moves.filter(({ partition }) => !done.has(partition));
   return settled({ ...state, epoch: state.epoch + 1, owners, moves });
+}
+
+/** Of these nodes those that were leaving, and own nothing any more, have left. */
+export function departed(state: RingState, nodes: readonly NodeId[]): RingState {
+  const gone = leavingIdle(state).filter((node) => nodes.includes(node));
+  if (gone.length === 0) return state;
+  const members = state.members.map((one) => (gone.includes(one.id) ? asLeft(one) : one));
+  return settled({ ...state, members, epoch: state.epoch + 1 });
 }
 
 /** Lets a node go: it owns and votes until others hold what it has. */

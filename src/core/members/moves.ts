@@ -2,14 +2,17 @@
  * Brings moves to their end, partition by partition. Who is to own a partition is asked whether it
  * holds all of it; the lowest live member asks, and proposes the epoch that puts owners in place
  * that say so. If two think they are the lowest, one finds nothing left to do. Several partitions
- * share an epoch, so that epochs stay few; none waits for another one, nor for a dead node.
+ * share an epoch, so that epochs stay few; none waits for another one, nor for a dead node. Who was
+ * leaving and owns nothing any more leaves once it says that nothing is lost with it.
  */
 import type { Out } from "../event.ts";
 import type { Millis, NodeId, Partition } from "../ids.ts";
 import type { Failed } from "../message.ts";
 import type { Move, RingState } from "../ring/ring-state.ts";
 import type { LivenessView, RingView } from "../views.ts";
-import { finishMoves } from "./changes.ts";
+import { departed, finishMoves } from "./changes.ts";
+import { votersOf } from "./proposer.ts";
+import { leavingIdle } from "./reassign.ts";
 
 export interface MovesTuning {
   readonly checkMs: Millis;
@@ -33,7 +36,10 @@ export interface MovesParts {
   readonly liveness: LivenessView;
   readonly tuning: MovesTuning;
   ring(): RingView;
-  /** The node has said, in the present epoch, that it holds all of the partition. */
+  /**
+   * The node has said, in the present epoch, that it holds all of the partition; or, where it is
+   * no holder, that nothing which it has of it is lost with it.
+   */
   isFilled(now: Millis, node: NodeId, partition: Partition): boolean;
   askFilled(node: NodeId, partitions: readonly Partition[]): void;
   propose(
@@ -60,10 +66,17 @@ export class Moves {
   tick(now: Millis): void {
     if (now < this.#nextCheck) return;
     this.#nextCheck = now + this.#parts.tuning.checkMs;
-    if (!isLowestLive(this.#parts)) return;
+    if (!this.#isLowest()) return;
     this.#ask();
     this.#propose(now);
     this.#watch(now);
+  }
+
+  /** Of those that may propose at all. */
+  #isLowest(): boolean {
+    const { self, liveness } = this.#parts;
+    const live = votersOf(this.#parts.ring().state).filter((node) => liveness.isLive(node));
+    return live.includes(self) && live.every((node) => node >= self);
   }
 
   #ask(): void {
@@ -76,6 +89,8 @@ export class Moves {
         byNode.set(node, partitions);
       }
     }
+    const everything = state.owners.map((_, partition) => partition);
+    for (const node of leavingIdle(state)) byNode.set(node, everything);
     for (const [node, partitions] of byNode) {
       if (this.#parts.liveness.isLive(node)) this.#parts.askFilled(node, partitions);
     }
@@ -85,7 +100,8 @@ export class Moves {
     if (this.#isProposing) return;
     const { state } = this.#parts.ring();
     const ready = state.moves.filter((move) => this.#waitsFor(now, move).length === 0);
-    if (ready.length === 0) return;
+    const gone = leavingIdle(state).filter((node) => this.#isEmpty(now, node));
+    if (ready.length === 0 && gone.length === 0) return;
     const isLast = ready.length === state.moves.length;
     if (!isLast && now - this.#endedAt < this.#parts.tuning.batchMs) return;
     this.#isProposing = true;
@@ -93,7 +109,13 @@ export class Moves {
     const done = (): void => {
       this.#isProposing = false;
     };
-    this.#parts.propose(now, finishing(state, ready), done, this.#parts.tuning.proposeMsMax);
+    const change = finishing(state, ready, gone);
+    this.#parts.propose(now, change, done, this.#parts.tuning.proposeMsMax);
+  }
+
+  #isEmpty(now: Millis, node: NodeId): boolean {
+    const { owners } = this.#parts.ring().state;
+    return owners.every((_, partition) => this.#parts.isFilled(now, node, partition));
   }
 
   #waitsFor(now: Millis, { partition, to }: Move): readonly NodeId[] {
@@ -112,25 +134,18 @@ export class Moves {
   }
 }
 
-/** One node does what one is enough for: the live member with the lowest number. */
-export function isLowestLive({
-  self,
-  liveness,
-  ring,
-}: Pick<MovesParts, "self" | "liveness" | "ring">): boolean {
-  const live = ring().state.members.filter(
-    ({ id, state }) => state !== "left" && state !== "joining" && liveness.isLive(id),
-  );
-  return live.every(({ id }) => id >= self) && live.some(({ id }) => id === self);
-}
-
 /**
  * Holds for the state in which the owners to come were seen to be complete, and for no other: in a
  * later one they may be others, or may have been emptied and be filling again.
  */
-function finishing(seen: RingState, ready: readonly Move[]): (state: RingState) => RingState {
+function finishing(
+  seen: RingState,
+  ready: readonly Move[],
+  gone: readonly NodeId[],
+): (state: RingState) => RingState {
   return (state) => {
     const isSeen = state.epoch === seen.epoch && state.generation === seen.generation;
-    return isSeen ? finishMoves(state, ready) : state;
+    if (!isSeen) return state;
+    return ready.length > 0 ? finishMoves(state, ready) : departed(state, gone);
   };
 }

@@ -31,13 +31,20 @@ export function substituted(state: RingState, gone: NodeId, newcomer: NodeId): R
   return { ...state, owners: state.owners.map(swap), moves };
 }
 
-/** Who was leaving and holds nothing any more has left; and what was staged of it is void. */
+/** What was staged of members that are gone is void. */
 export function settled(state: RingState): RingState {
-  const busy = new Set([...state.owners.flat(), ...state.moves.flatMap(({ to }) => to)]);
-  const members = state.members.map((member) =>
-    member.state === "leaving" && !busy.has(member.id) ? asLeft(member) : member,
-  );
-  return { ...state, members, staged: stillStaged(state.staged, members) };
+  return { ...state, staged: stillStaged(state.staged, state.members) };
+}
+
+/**
+ * Members that are leaving and hold no partition any more. They stay members until nothing that
+ * they have is lost with them: what they hold for others, and what reached nobody else.
+ */
+export function leavingIdle({ members, owners, moves }: RingState): readonly NodeId[] {
+  const busy = new Set([...owners.flat(), ...moves.flatMap(({ to }) => to)]);
+  return members
+    .filter(({ id, state }) => state === "leaving" && !busy.has(id))
+    .map(({ id }) => id);
 }
 
 export function asLeft(member: Member): Member {

@@ -68,7 +68,7 @@ export class Inbound {
   keysAgain = 0;
   bytes = 0;
   #root: Hash = { high: 0, low: 0 };
-  #skip = new Uint8Array(0);
+  #skip: Uint8Array = new Uint8Array(0);
   #isProbed = false;
   #asked: Asked | undefined;
   #isMerging = false;
