@@ -43,6 +43,7 @@ function makeProgram(output: Output): Commander.Command {
     .option("--tls-ca <file>", "-e: speak TLS, and believe this authority (KVCTL_TLS_CA)")
     .option("--tls-cert <file>", "-e: a certificate to show to nodes (KVCTL_TLS_CERT)")
     .option("--tls-key <file>", "-e: its key (KVCTL_TLS_KEY)")
+    .option("--dc <name>", "-e: ask nodes of this data centre while there are any (KVCTL_DC)")
     .option("--json", "print results, messages of failure included, as JSON")
     .option("-V, --version", "print the version")
     .helpOption("-h, --help", "explain a command, with examples")

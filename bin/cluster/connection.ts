@@ -25,8 +25,10 @@ export async function withClient<T>(
     );
   }
   const credentials = await credentialsOf(invocation);
+  const dc = invocation.options["dc"] ?? process.env["KVCTL_DC"];
   const client = await connect(endpoints, {
     ...{ routing, timeoutMs: timeoutOf(invocation) },
+    dc: typeof dc === "string" && dc !== "" ? dc : undefined,
     ...credentials,
   });
   try {
@@ -34,6 +36,15 @@ export async function withClient<T>(
   } finally {
     await client.close();
   }
+}
+
+/** What a node answers to an operator's command. Nodes of this version answer in this form. */
+export async function askNode<T>(
+  invocation: Invocation,
+  client: Client,
+  { name, args = {} }: { readonly name: string; readonly args?: object },
+): Promise<T> {
+  return (await client.admin(name, args, { timeoutMs: timeoutOf(invocation) })) as T;
 }
 
 /** The key space that --bucket names. */

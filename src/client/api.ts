@@ -13,6 +13,11 @@ export type BytesInput = string | Uint8Array;
 export interface ConnectOptions {
   /** `aware` (default): straight to an owner of the key. `any`: to any node, which passes it on. */
   readonly routing?: "aware" | "any" | undefined;
+  /**
+   * The data centre whose nodes are asked while one of them is there. Default: the one that answers
+   * soonest. What one has stored reaches the others a little later.
+   */
+  readonly dc?: string | undefined;
   /** The deadline of a call that names none; covers retries. Default 5000. */
   readonly timeoutMs?: number | undefined;
   /** Calls that may wait at a time, for a node or an answer; more are OVERLOADED. Default 4096. */

@@ -49,6 +49,9 @@ export async function connect(
   return client;
 }
 
+/** A data centre that says nothing for so long is taken for gone. */
+const placedMs = 1_000;
+
 class ClusterClient implements Client {
   readonly #pool: Pool;
   readonly #calls: Calls;
@@ -59,12 +62,13 @@ class ClusterClient implements Client {
 
   constructor(endpoints: readonly string[], options: ConnectOptions) {
     this.#timeoutMs = timeoutFrom(options.timeoutMs, deadlineMsDefault);
-    const { isAware, headers, tls, callsMax, hedge } = settingsFrom(options);
+    const { isAware, headers, tls, dc, callsMax, hedge } = settingsFrom(options);
     this.#pool = new Pool({
       endpoints,
       isAware,
       headers,
       tls,
+      dc,
       onChange: () => {
         this.#calls.retry();
         for (const listener of this.#onChange) listener();
@@ -80,20 +84,30 @@ class ClusterClient implements Client {
     this.#whole = new ClusterBucket("", this.#parts);
   }
 
-  /** Resolves when a node has told the ring. */
+  /** Resolves when a node has told the ring, and one of the data centre wished for is there. */
   ready(): Promise<void> {
     return new Promise((resolve, reject) => {
       const settle = (error?: ClusterError): void => {
         clearTimeout(timer);
+        clearTimeout(patience);
         this.#onChange.delete(look);
         if (error === undefined) resolve();
         else reject(error);
       };
+      let isPatient = true;
       const look = (): void => {
-        if (this.#pool.ring !== undefined) settle();
+        const isPlaced = this.#pool.isPlaced || !isPatient;
+        if (this.#pool.ring !== undefined && isPlaced) settle();
         else if (this.#pool.hasFailed) settle(this.#unreachable());
       };
       const timer = setTimeout(() => settle(this.#unreachable()), this.#timeoutMs);
+      const patience = setTimeout(
+        () => {
+          isPatient = false;
+          look();
+        },
+        Math.min(placedMs, this.#timeoutMs / 2),
+      );
       this.#onChange.add(look);
     });
   }

@@ -57,6 +57,8 @@ export class Connection {
   #isRetired = false;
   #latencyMs = 1;
   #tookAt = performance.now();
+  #openedAt = 0;
+  #distanceMs = Number.POSITIVE_INFINITY;
   heardAt = 0;
   avoidUntil = 0;
 
@@ -70,6 +72,7 @@ export class Connection {
       tls: parts.tls,
       onOpen: () => {
         this.#isOpen = true;
+        this.#openedAt = performance.now();
         parts.keepAlive.add(this.#socket);
         this.#queue({ kind: "watch-ring" });
       },
@@ -91,6 +94,11 @@ export class Connection {
   /** A running mean of how long answers take. */
   get latencyMs(): number {
     return this.#latencyMs;
+  }
+
+  /** How far away the node is: the soonest that it has answered anything. */
+  get distanceMs(): number {
+    return this.#distanceMs;
   }
 
   /** What one more request is likely to take; what was learnt long ago counts little. */
@@ -115,6 +123,7 @@ export class Connection {
 
   took(ms: number): void {
     this.#latencyMs += 0.1 * (Math.min(ms, deadlineMsMax) - this.#latencyMs);
+    this.#distanceMs = Math.min(this.#distanceMs, ms);
     this.#tookAt = performance.now();
   }
 
@@ -178,6 +187,7 @@ export class Connection {
       }
       case "ring-news":
         this.#isWelcome = true;
+        this.#distanceMs = Math.min(this.#distanceMs, performance.now() - this.#openedAt);
         this.#parts.ringNews(this, message.state, message.down);
         break;
       case "go-away":

@@ -86,7 +86,7 @@ export function limitFrom(given: number | undefined): number {
 
 /** What `connect` was given, with the defaults filled in. */
 export function settingsFrom(options: ConnectOptions) {
-  const { routing, requestsMax: most, token, hedge } = options;
+  const { routing, requestsMax: most, token, hedge, dc } = options;
   if (routing !== undefined && routing !== "aware" && routing !== "any") {
     const message = `routing is "aware" or "any", not ${JSON.stringify(routing)}`;
     throw new ClusterError("INVALID_ARGUMENT", message);
@@ -94,6 +94,9 @@ export function settingsFrom(options: ConnectOptions) {
   if (most !== undefined && !(Number.isInteger(most) && most >= 1)) {
     const message = `requestsMax is a whole number from 1, not ${String(most)}`;
     throw new ClusterError("INVALID_ARGUMENT", message);
+  }
+  if (dc !== undefined && typeof dc !== "string") {
+    throw new TypeError(`dc is the name of a data centre, not ${describe(dc)}`);
   }
   // Others would end the header, or could not be sent in one.
   if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
@@ -106,6 +109,7 @@ export function settingsFrom(options: ConnectOptions) {
     headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
     tls: tlsFrom(options.tls),
     hedge: hedge !== false,
+    dc,
   };
 }
 

@@ -5,13 +5,14 @@
  */
 import type { NodeId } from "../core/ids.ts";
 import { partitionOf } from "../core/key.ts";
-import type { RingState } from "../core/ring/ring-state.ts";
+import type { Member, RingState } from "../core/ring/ring-state.ts";
 import type { ClusterCode } from "../errors.ts";
 import { KeepAlive } from "../runtime/keep-alive.ts";
 import type { DialTls } from "../runtime/sockets.ts";
 import type { Line, Request, Unreachable } from "./call.ts";
 import type { Lines } from "./calls.ts";
 import { Connection } from "./connection.ts";
+import { Nearness } from "./nearness.ts";
 import { downIn, inOrder, pickOf } from "./routing.ts";
 
 /** Members that are dialled before they are needed; in larger clusters each at its first use. */
@@ -45,6 +46,8 @@ export interface PoolOptions {
   readonly headers: Readonly<Record<string, string>>;
   /** Without it connections are in the clear. */
   readonly tls: DialTls | undefined;
+  /** The data centre whose nodes are preferred; undefined: the nearest. */
+  readonly dc: string | undefined;
   /** Something changed that may let waiting calls go on. */
   onChange(): void;
 }
@@ -53,16 +56,19 @@ export class Pool implements Lines {
   readonly #options: PoolOptions;
   readonly #slots = new Map<string, Slot>();
   readonly #keepAlive = new KeepAlive(probeMs);
+  readonly #nearness: Nearness;
   #ring: RingState | undefined;
   /** Members that have not left. */
+  #present: readonly Member[] = [];
   #addresses: ReadonlyMap<NodeId, string> = new Map();
-  #members: ReadonlySet<string> = new Set();
+  #nodes: ReadonlyMap<string, NodeId> = new Map();
   #down: ReadonlySet<NodeId> = new Set();
   #turn = 0;
   #isClosed = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
+    this.#nearness = new Nearness(options.dc);
     for (const address of options.endpoints) this.#dial(address);
   }
 
@@ -84,6 +90,7 @@ export class Pool implements Lines {
       owners,
       preferred,
       isDown: (node) => this.#down.has(node),
+      isNear: (node) => this.#nearness.isNear(node),
       costOf: (node) => this.#slotOf(node)?.connection?.costAt(now) ?? 0,
     });
     for (const node of live) {
@@ -115,6 +122,16 @@ export class Pool implements Lines {
     };
   }
 
+  /** Someone of the data centre that the program named is there, or nobody of it will be soon. */
+  get isPlaced(): boolean {
+    if (!this.#nearness.isNamedIn(this.#present)) return true;
+    const slots = this.#present
+      .filter(({ dc }) => dc === this.#options.dc)
+      .map(({ address }) => this.#slots.get(address)?.connection);
+    const isUnderWay = slots.some((connection) => connection !== undefined && !connection.isUp);
+    return !isUnderWay || slots.some((connection) => connection?.isUp);
+  }
+
   /** No attempt is under way any more, and none has worked. */
   get hasFailed(): boolean {
     return [...this.#slots.values()].every(({ connection }) => connection === undefined);
@@ -135,12 +152,19 @@ export class Pool implements Lines {
    */
   #anywhere(): readonly Connection[] {
     const { endpoints, isAware } = this.#options;
-    const named = isAware ? [] : this.#usable(endpoints);
+    const isNamed = !isAware && !this.#nearness.isNamedIn(this.#present);
+    const named = isNamed ? this.#usable(endpoints) : [];
     const all = named.length > 0 ? named : this.#usable(this.#slots.keys());
     if (all.length === 0) this.#dialMembers();
     if (all.length < 2) return all;
     this.#turn = (this.#turn + 1) % all.length;
-    return [...all.slice(this.#turn), ...all.slice(0, this.#turn)];
+    const turned = [...all.slice(this.#turn), ...all.slice(0, this.#turn)];
+    return turned.sort((a, b) => Number(this.#isFar(a)) - Number(this.#isFar(b)));
+  }
+
+  #isFar({ address }: Connection): boolean {
+    const node = this.#nodes.get(address);
+    return node !== undefined && !this.#nearness.isNear(node);
   }
 
   #usable(addresses: Iterable<string>): readonly Connection[] {
@@ -169,7 +193,8 @@ export class Pool implements Lines {
   #dialMembers(): void {
     let room = eagerMembersMax;
     for (const { connection } of this.#slots.values()) if (connection !== undefined) room -= 1;
-    for (const address of this.#members) {
+    const isFar = ({ id }: Member): number => Number(!this.#nearness.isNear(id));
+    for (const { address } of [...this.#present].sort((a, b) => isFar(a) - isFar(b))) {
       if (room <= 0) return;
       if (this.#slots.has(address)) continue;
       this.#dial(address);
@@ -217,7 +242,7 @@ export class Pool implements Lines {
   }
 
   #isWanted(address: string): boolean {
-    return this.#members.has(address) || this.#options.endpoints.includes(address);
+    return this.#nodes.has(address) || this.#options.endpoints.includes(address);
   }
 
   #learn(
@@ -250,19 +275,31 @@ export class Pool implements Lines {
     this.#ring = state;
     const members = state.members.filter((member) => member.state !== "left");
     this.#addresses = new Map(members.map(({ id, address }) => [id, address]));
-    this.#members = new Set(members.map(({ address }) => address));
+    this.#nodes = new Map(members.map(({ id, address }) => [address, id]));
+    this.#present = members;
+    this.#settleNear();
     for (const [address, { timer, connection }] of this.#slots) {
       if (this.#isWanted(address)) continue;
       this.#slots.delete(address);
       clearTimeout(timer);
       connection?.retire();
     }
-    if (this.#options.isAware && members.length <= eagerMembersMax) this.#dialMembers();
+    const isSmall = members.length <= eagerMembersMax;
+    if (this.#nearness.isNamedIn(members)) this.#dialMembers();
+    else if (this.#options.isAware && isSmall) this.#dialMembers();
   }
 
   #countDown(): void {
     const views = [...this.#slots.values()].flatMap(({ down }) => (down ? [down] : []));
     this.#down = downIn(views);
+    this.#settleNear();
+  }
+
+  #settleNear(): void {
+    this.#nearness.judge(this.#present, ({ address }) => {
+      const connection = this.#slots.get(address)?.connection;
+      return connection?.isUp ? connection.distanceMs : undefined;
+    });
   }
 }
 

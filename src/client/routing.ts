@@ -10,6 +10,8 @@ export interface OwnersView {
   /** The node that answered the read fastest on which this write is based; 0 when none. */
   readonly preferred: NodeId;
   isDown(node: NodeId): boolean;
+  /** In the data centre that the client works with. */
+  isNear(node: NodeId): boolean;
   /** What a request is likely to take there; lower is better. */
   costOf(node: NodeId): number;
 }
@@ -20,8 +22,12 @@ export interface OwnersInOrder {
   readonly down: readonly NodeId[];
 }
 
-/** The preferred owner first, then by cost; those that cost the same stay in the ring's order. */
-export function inOrder({ owners, preferred, isDown, costOf }: OwnersView): OwnersInOrder {
+/**
+ * Near ones before far ones; of each the preferred owner first, then by cost; those that cost the
+ * same stay in the ring's order.
+ */
+export function inOrder(view: OwnersView): OwnersInOrder {
+  const { owners, preferred, isDown, isNear, costOf } = view;
   const live: NodeId[] = [];
   const down: NodeId[] = [];
   const costs: number[] = [];
@@ -30,7 +36,8 @@ export function inOrder({ owners, preferred, isDown, costOf }: OwnersView): Owne
       down.push(owner);
       continue;
     }
-    const cost = owner === preferred ? -1 : costOf(owner);
+    const distance = isNear(owner) ? 0 : farCost;
+    const cost = distance + (owner === preferred ? -1 : costOf(owner));
     let at = live.length;
     // There are few of them, mostly in order: inserting is cheaper than to sort.
     while (at > 0 && (costs[at - 1] ?? 0) > cost) at -= 1;
@@ -39,6 +46,9 @@ export function inOrder({ owners, preferred, isDown, costOf }: OwnersView): Owne
   }
   return { live, down };
 }
+
+/** More than any request can cost. */
+const farCost = 1e12;
 
 interface Avoidable {
   readonly avoidUntil: number;

@@ -6,11 +6,13 @@ function order(more: {
   readonly preferred?: number;
   readonly down?: readonly number[];
   readonly costs?: Readonly<Record<number, number>>;
+  readonly far?: readonly number[];
 }) {
   return inOrder({
     owners: [3, 1, 2],
     preferred: more.preferred ?? 0,
     isDown: (node) => more.down?.includes(node) ?? false,
+    isNear: (node) => !more.far?.includes(node),
     costOf: (node) => more.costs?.[node] ?? 1,
   });
 }
@@ -30,6 +32,12 @@ describe("owners", () => {
 
   test("that are down come last, also when one is preferred", () => {
     expect(order({ preferred: 3, down: [3, 2] })).toEqual({ live: [1], down: [3, 2] });
+  });
+
+  test("of another data centre come after the near ones, whatever these cost", () => {
+    expect(order({ far: [3], costs: { 3: 1, 1: 900, 2: 800 } }).live).toEqual([2, 1, 3]);
+    expect(order({ far: [3, 2], preferred: 2 }).live).toEqual([1, 2, 3]);
+    expect(order({ far: [3, 2], down: [1] })).toEqual({ live: [3, 2], down: [1] });
   });
 
   test("are not joined by a preferred node that owns nothing", () => {
