@@ -8,6 +8,7 @@ import { closedCommands } from "./specs/closed.ts";
 import { clusterCommands } from "./specs/cluster.ts";
 import { engineCommands } from "./specs/engine.ts";
 import { entryCommands } from "./specs/entries.ts";
+import { membershipCommands } from "./specs/membership.ts";
 import { otherCommands } from "./specs/other.ts";
 import type { CommandSpec } from "./specs/spec.ts";
 
@@ -15,6 +16,7 @@ export const commands: readonly CommandSpec[] = [
   ...entryCommands,
   ...engineCommands,
   ...clusterCommands,
+  ...membershipCommands,
   ...bucketCommands,
   ...closedCommands,
   ...otherCommands,

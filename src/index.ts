@@ -50,6 +50,7 @@ export { type PnCounter, pnCounter } from "./client/crdt/pn-counter.ts";
 export { type ResolverName, resolvers } from "./client/resolve/resolver.ts";
 export type { Resolver, WrittenValue } from "./client/resolve/sibling.ts";
 export type { DescribedVersions } from "./core/admin/describe.ts";
+export type { Plan } from "./core/admin/plan.ts";
 export type { NodeStatus, Status } from "./core/admin/status.ts";
 export type { BucketRecord, Member, RingState } from "./core/ring/ring-state.ts";
 export {

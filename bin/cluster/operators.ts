@@ -1,13 +1,12 @@
-/** What operators ask: status, ring, locate, hints, repair, versions. Each also as JSON. */
-import type { DescribedVersions, NodeStatus, RingState, Status } from "../../src/index.ts";
+/** What operators ask: status, locate, hints, repair, versions. Each also as JSON. */
+import type { DescribedVersions, NodeStatus, Status } from "../../src/index.ts";
 import { keyOf } from "../arguments.ts";
 import { show } from "../bytes.ts";
 import { exits } from "../exit.ts";
 import type { Invocation } from "../invocation.ts";
 import { table } from "../table.ts";
-import { count, plural } from "../units.ts";
+import { count, duration, plural } from "../units.ts";
 import { timeoutOf, withClient } from "./connection.ts";
-import { markOf, ringPicture } from "./ring-picture.ts";
 
 /** A repair compares all data, so it may take long. */
 const repairMsMax = 60_000;
@@ -30,7 +29,8 @@ function contractOf(found: Status): object {
   const nodes = found.nodes.map(({ id, address, dc, rack, weight, state, live }) => {
     return { id, address, dc, rack, weight, state, live };
   });
-  return { ...found, nodes };
+  const { timeLeftMs: _left, staged: _staged, ...promised } = found;
+  return { ...promised, nodes };
 }
 
 export function statusText(found: Status): string {
@@ -63,35 +63,20 @@ function stateOf({ live, state }: NodeStatus): string {
 
 function concerns(found: Status): string[] {
   const lines: string[] = [];
-  const { underReplicated, hintsPending, rebuilding, transfers, rootsAgree, n } = found;
+  const { underReplicated, hintsPending, rebuilding, rootsAgree, n } = found;
+  const { transfers, timeLeftMs, staged } = found;
   if (underReplicated > 0) {
     lines.push(`! ${plural(underReplicated, "partition")} with fewer than ${n} live owners`);
   }
   if (hintsPending > 0) lines.push(`! ${plural(hintsPending, "hint")} wait for their owners`);
-  if (transfers > 0) lines.push(`  ${plural(transfers, "partition")} on the way to new owners`);
+  if (transfers > 0) {
+    const left = timeLeftMs === null ? "" : `, about ${duration(timeLeftMs)} left`;
+    lines.push(`  ${plural(transfers, "partition")} on the way to new owners${left}`);
+  }
+  if (staged > 0) lines.push(`  ${plural(staged, "change")} staged: kvctl plan shows what for`);
   if (rebuilding > 0) lines.push(`  ${plural(rebuilding, "copy", "copies")} still filling`);
   lines.push(rootsAgree ? "  all replicas agree" : "  replicas do not (yet) agree");
   return lines;
-}
-
-export async function ring(invocation: Invocation): Promise<number> {
-  const state = await ask<RingState>(invocation, "ring");
-  await invocation.output.result(state, ringText(state));
-  return exits.ok;
-}
-
-function ringText(state: RingState): string {
-  const present = state.members.filter((member) => member.state !== "left");
-  const picture = ringPicture(state).map((line) => `${line.trimEnd()}\n`);
-  const rows = present.map(({ id, address, weight }) => {
-    const owned = state.owners.filter((owners) => owners.includes(id)).length;
-    const first = state.owners.filter((owners) => owners[0] === id).length;
-    const mark = markOf(state.members.findIndex((member) => member.id === id));
-    return [mark, String(id), address, String(weight), String(owned), String(first)];
-  });
-  const heads = ["mark", "id", "address", "weight", "partitions", "first owner of"];
-  const title = `${state.owners.length} partitions, ${state.n} copies, epoch ${state.epoch}\n`;
-  return `${title}${picture.join("")}${table(heads, rows)}`;
 }
 
 interface Place {

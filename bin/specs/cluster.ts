@@ -49,13 +49,6 @@ export const clusterCommands: readonly CommandSpec[] = [
     load: async () => (await import("../cluster/operators.ts")).status,
   },
   {
-    name: "ring",
-    summary: "which node owns how much of the ring, with a picture",
-    options: [timeout],
-    examples: ["kvctl -e localhost:7400 ring"],
-    load: async () => (await import("../cluster/operators.ts")).ring,
-  },
-  {
     name: "locate",
     summary: "the owners of a key, and who would stand in for them",
     arguments: [["<key>", "the key"]],

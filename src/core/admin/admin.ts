@@ -9,6 +9,7 @@ import type { Command, Result, SurveyMessage } from "../message.ts";
 import type { TransferReport } from "../transfer/transfers.ts";
 import type { StandingView } from "../views.ts";
 import { bucketCommands } from "./buckets.ts";
+import { answerCheckpoint, type CheckpointQuestion, checkpointCommands } from "./checkpoint.ts";
 import { type Answer, type Given, type MembershipParts, membershipCommands } from "./membership.ts";
 import { countOf } from "./plan.ts";
 import {
@@ -17,12 +18,14 @@ import {
   type Question,
   type StateReport,
   type TransfersReport,
+  timeLeftOf,
   type VersionsReport,
 } from "./report.ts";
 import { statusOf } from "./status.ts";
 import { Surveys } from "./survey.ts";
 
 type AdminCommand = Command & { readonly kind: "admin" };
+type AnyQuestion = Question | CheckpointQuestion | { readonly ask: "repair" };
 type RunWhole = (now: Millis, command: AdminCommand, given: Given, answer: Answer) => void;
 
 /** Acts that change something, or make the cluster work for it. */
@@ -59,7 +62,7 @@ export class Admin {
     this.#surveys = new Surveys({
       ...parts,
       ring: () => parts.ring(),
-      answer: (question, then) => this.#answer(question as Question | { ask: "repair" }, then),
+      answer: (question, then) => this.#answer(question as AnyQuestion, then),
     });
     this.#commands = {
       status: (now, command, _given, answer) => this.#status(now, command, answer),
@@ -68,9 +71,14 @@ export class Admin {
       versions: (now, command, given, answer) => this.#versions(now, command, given, answer),
       hints: (now, command, _given, answer) => this.#hints(now, command, answer),
       repair: (now, command, _given, answer) => this.#repair(now, command, answer),
+      sizes: (now, command, _given, answer) => this.#tellSizes(now, command, answer),
       transfers: (now, command, _given, answer) => this.#transfers(now, command, answer),
       ...membershipCommands({ ...parts, ring: () => parts.ring(), sizes: this.#sizes }),
       ...bucketCommands({ ...parts, ring: () => parts.ring() }),
+      ...checkpointCommands({
+        ring: () => parts.ring(),
+        ask: (...asked) => this.#ask(...asked),
+      }),
     };
   }
 
@@ -186,7 +194,17 @@ export class Admin {
     this.#ask(now, { ask: "transfers" }, deadlineMs, answer, (answers) => {
       const reports = answers as ReadonlyMap<NodeId, TransfersReport>;
       const transfers = [...reports.values()].flatMap((report) => report.transfers);
-      answer(json({ moves: this.#parts.ring().state.moves, transfers }));
+      const lefts = [...reports.values()].map((report) => timeLeftOf(report.transfers));
+      const timeLeftMs = lefts.includes(null) ? null : Math.max(0, ...lefts.map(Number));
+      answer(json({ moves: this.#parts.ring().state.moves.length, timeLeftMs, transfers }));
+    });
+  }
+
+  #tellSizes(now: Millis, { deadlineMs }: AdminCommand, answer: Answer): void {
+    this.#ask(now, { ask: "state" }, deadlineMs, answer, (answers) => {
+      const reports = answers as ReadonlyMap<NodeId, StateReport>;
+      const nodes = [...reports].map(([node, { bytes }]) => ({ node, bytes }));
+      answer(json({ nodes: nodes.sort((a, b) => a.node - b.node) }));
     });
   }
 
@@ -220,8 +238,9 @@ export class Admin {
     if (!isAsked) answer(failed("OVERLOADED", "too many operators' commands run; try again"));
   }
 
-  #answer(question: Question | { ask: "repair" }, then: (answer: unknown) => void): void {
+  #answer(question: AnyQuestion, then: (answer: unknown) => void): void {
     if (question.ask === "repair") this.#parts.repair(this.#now, then);
+    else if (question.ask === "checkpoint") answerCheckpoint(this.#parts, question, then);
     else if (["state", "versions", "transfers"].includes(question.ask)) {
       answerQuestion({ ...this.#parts, ring: () => this.#parts.ring() }, question, then);
     } else then({ failure: "unknown question" });

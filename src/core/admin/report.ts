@@ -98,7 +98,7 @@ function reportState(parts: ReportParts, answer: (report: StateReport) => void):
 }
 
 /** As long for each partition that waits as for those that stream, so many at a time. */
-function timeLeftOf(transfers: readonly TransferReport[]): Millis | null {
+export function timeLeftOf(transfers: readonly TransferReport[]): Millis | null {
   if (transfers.length === 0) return 0;
   const running = transfers.filter(({ phase }) => phase === "streaming");
   const told = running.flatMap(({ etaMs, keysDone, keysTotal }) =>
