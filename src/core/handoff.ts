@@ -354,9 +354,8 @@ export class Handoff {
         step(kind === "durable"),
       );
     }
-    out.store({ kind: "merge", entries, round }, (outcome) =>
-      step(outcome.kind === "merged" && outcome.stale === 0),
-    );
+    // What of them is stale was superseded since, and need not come again.
+    out.store({ kind: "merge", entries, round }, ({ kind }) => step(kind === "merged"));
   }
 
   #target(node: NodeId): Target {

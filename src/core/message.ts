@@ -3,6 +3,7 @@
  * bytes is in ../WIRE.md; wire/codec.ts is the one place that turns one into the other.
  */
 
+import type { CleanupMessage } from "./cleanup/message.ts";
 import type { Operation } from "./clock/operations.ts";
 import type { CausalContext, Versions } from "./clock/versions.ts";
 import type { Actor, Millis, NodeId, Partition, RequestId } from "./ids.ts";
@@ -306,6 +307,7 @@ export type Message =
   | ReplicaMessage
   | HintMessage
   | TreeMessage
+  | CleanupMessage
   | TransferMessage
   | EpochMessage
   | GossipMessage

@@ -6,6 +6,7 @@
 import { unreachable } from "../../native-free-engine/base/assert.ts";
 import { Admin } from "./admin/admin.ts";
 import { Budget, budgetDefaults } from "./budget.ts";
+import { Cleanup, type CleanupTuning, cleanupDefaults, isCleanup } from "./cleanup/cleanup.ts";
 import type { Effect, Event, Notice, Out, StoreOutcome, StoreWork } from "./event.ts";
 import { failed } from "./failure.ts";
 import { Handoff, handoffDefaults } from "./handoff.ts";
@@ -39,6 +40,8 @@ export interface NodeOptions {
   /** Quorums of requests that name none. */
   readonly r: number;
   readonly w: number;
+  /** Where a test has no ten minutes to wait for a clean-up. */
+  readonly cleanup?: Partial<CleanupTuning> | undefined;
 }
 
 type Then = (outcome: StoreOutcome, now: Millis) => void;
@@ -63,15 +66,20 @@ export class Node implements Out {
   readonly #coordinator: Coordinator;
   readonly #replica: Replica;
   readonly #admin: Admin;
+  readonly #cleanup: Cleanup;
   readonly #budget = new Budget(budgetDefaults);
 
-  constructor({ self, started, ring, random, r, w }: NodeOptions) {
+  constructor({ self, started, ring, random, r, w, cleanup }: NodeOptions) {
     this.#self = self;
     this.#ring = new Ring(ring, self);
     const liveness = new Liveness(self, livenessDefaults);
     const common = { self, out: this, random, liveness, ring: () => this.#ring };
     const share = (): number => this.#budget.share();
-    const standing = new Standing({ ...common, started, tuning: standingDefaults });
+    const standing = new Standing({
+      ...{ ...common, started },
+      tuning: standingDefaults,
+      epochOf: (node) => this.#gossip.heartbeatOf(node)?.epoch,
+    });
     this.#liveness = liveness;
     this.#standing = standing;
     this.#gossip = new Gossip({
@@ -132,6 +140,13 @@ export class Node implements Out {
         fillings: () => this.#transfers.streamed(),
         visited: (partition, peer, begunAt) => standing.visited(partition, peer, begunAt),
       },
+      onRound: (now, peer, theirs) => this.#cleanup.met(now, peer, theirs),
+    });
+    this.#cleanup = new Cleanup({
+      ...{ ...common, standing },
+      tuning: { ...cleanupDefaults, ...cleanup },
+      exchange: (done, partitions) => this.#exchanges.exchangeNow(done, partitions),
+      lost: (now, partition) => standing.lost(now, partition),
     });
     this.#coordinator = new Coordinator({ ...common, standing, r, w });
     this.#replica = new Replica({ ...common, standing });
@@ -234,10 +249,15 @@ export class Node implements Out {
       return;
     }
     if (from !== this.#self) this.#liveness.heard(from, now);
+    if (isCleanup(message)) {
+      this.#cleanup.receive(now, from, message);
+      return;
+    }
     switch (message.kind) {
       case "write":
         if (message.relay.length > 0) this.#coordinator.receive(now, from, message);
         else this.#replica.receive(now, from, message);
+        this.#cleanup.heard(now, from, message);
         return;
       case "read":
       case "list":
@@ -331,6 +351,7 @@ export class Node implements Out {
     this.#departed.tick(now);
     this.#handoff.tick(now);
     this.#exchanges.tick(now);
+    this.#cleanup.tick(now);
     this.#coordinator.tick(now);
     this.#admin.tick(now);
   }

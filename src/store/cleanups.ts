@@ -109,8 +109,14 @@ export class Cleanups {
     return { kind: "loose", isFree: isClear && !hints.holdsIn(partition) };
   }
 
+  /** Once for a round: whoever has all owners' promises is the only one who has. */
   async promise({ partition, round }: Work<"promise">): Promise<StoreOutcome> {
-    await this.#parts.floors.promise(partition, round);
+    const { floors } = this.#parts;
+    if (round <= floors.promised(partition)) {
+      const message = `round ${round} of partition ${partition} was promised before`;
+      return { kind: "failed", code: "CONFLICT", message, applied: "no" };
+    }
+    await floors.promise(partition, round);
     return { kind: "durable" };
   }
 

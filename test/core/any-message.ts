@@ -51,6 +51,11 @@ const dots = fc
   .uniqueArray(dot, { selector: ({ actor, counter }) => `${actor}/${counter}`, maxLength: 4 })
   .map((found) => [...found].sort(compareDots));
 
+/** The newest event of each actor. */
+const events = fc
+  .uniqueArray(dot, { selector: (each) => each.actor, maxLength: 5 })
+  .map((found) => [...found].sort(compareDots));
+
 const operations = fc
   .uniqueArray(operation, { selector: ({ at, nonce }) => `${at}/${nonce}`, maxLength: 5 })
   .map((found) => [...found].sort((a, b) => b.at - a.at || b.nonce - a.nonce));
@@ -290,6 +295,17 @@ const fields: { readonly [K in Kind]: Fields<K> } = {
   },
   "filled-ask": { epoch: whole, partitions: fc.array(small) },
   filled: { epoch: whole, partitions: fc.array(small) },
+  "cut-ask": { partition: whole, attempt: whole, epoch: whole, expiredBefore: whole },
+  cut: {
+    ...{ partition: whole, attempt: whole, isReady: fc.boolean(), round: whole, promised: whole },
+    events,
+  },
+  "loose-ask": { partition: whole, attempt: whole, epoch: whole },
+  loose: { partition: whole, attempt: whole, isFree: fc.boolean() },
+  seal: { partition: whole, attempt: whole, epoch: whole, round: whole },
+  sealed: { partition: whole, attempt: whole, isSealed: fc.boolean() },
+  floor: { partition: whole, floor: fc.record({ round: whole, expiredBefore: whole, events }) },
+  rounds: { rounds: fc.array(fc.record({ partition: whole, round: whole }), { maxLength: 5 }) },
   prepare: { epoch: whole, ballot },
   promise: {
     epoch: whole,

@@ -65,6 +65,7 @@ test("pages and repairs between nodes never travel before what a client waits fo
     ...["list", "list-reply", "hints", "hints-reply", "no-hints"],
     ...["tree-open", "tree-nodes", "tree-leaves", "tree-pull", "tree-push", "tree-close"],
     ...["transfer-ask", "transfer-chunk", "transfer-close", "filled-ask", "filled"],
+    ...["cut-ask", "cut", "loose-ask", "loose", "seal", "sealed", "floor", "rounds"],
   ]);
   expect(["read", "write-reply", "forward", "result"].map((k) => laneOf(k as "read"))).toEqual(
     Array(4).fill("data"),

@@ -70,6 +70,8 @@ export class Town {
   loss: number;
   /** Links that pass nothing, as "from>to". */
   readonly cuts = new Set<string>();
+  /** Epochs that nodes say they are in, where that is not the one they are in. */
+  readonly epochs = new Map<NodeId, number>();
   readonly #options: Required<TownOptions>;
   readonly #houses = new Map<NodeId, House>();
   #mail: Letter[] = [];
@@ -207,7 +209,11 @@ export class Town {
     const random = seededRandom(this.#options.seed * 100 + id + this.now);
     const common = { self: id, out, random, liveness, ring: () => house.ring };
     const share = (): number => this.share;
-    const standing = new Standing({ ...common, started: house.started, tuning: standingDefaults });
+    const standing = new Standing({
+      ...{ ...common, started: house.started },
+      tuning: standingDefaults,
+      epochOf: (node) => this.epochs.get(node) ?? this.#houses.get(node)?.ring.state.epoch,
+    });
     const tuning = { ...transferDefaults, ...this.#options.transfers };
     const transfers = new Transfers({ ...common, standing, share, tuning });
     const filling = {
@@ -220,6 +226,7 @@ export class Town {
       ...{ ...common, share },
       standing: filling,
       tuning: exchangeDefaults,
+      onRound: () => {},
     });
     const filled = new Filled({ ...common, standing, isGiven: (p) => departed.isGiven(p) });
     const departed: Departed = new Departed({

@@ -7,6 +7,7 @@
  * Comparing is cheap and many partitions do it at a time; trading keys is not, and one walk does
  * it with each peer.
  */
+import type { PartitionRound } from "../cleanup/message.ts";
 import type { Out } from "../event.ts";
 import type { Millis, NodeId, Partition } from "../ids.ts";
 import type { TreeMessage } from "../message.ts";
@@ -64,6 +65,8 @@ export interface ExchangeParts {
   ring(): RingView;
   /** The part of the time that background work may take: above 0, at most 1. */
   share(): number;
+  /** The peer is in another clean-up round. */
+  onRound(now: Millis, peer: NodeId, theirs: PartitionRound): void;
 }
 
 export interface Repaired {
@@ -124,7 +127,11 @@ export class Exchanges {
     this.#parts = parts;
     // Not from 0: an answer to an earlier process of this node must find no question.
     this.#lastExchange = parts.random.below(2 ** 30);
-    this.#responder = new Responder({ out: parts.out, ring: () => parts.ring() });
+    this.#responder = new Responder({
+      out: parts.out,
+      ring: () => parts.ring(),
+      onRound: (now, peer, theirs) => parts.onRound(now, peer, theirs),
+    });
   }
 
   receive(now: Millis, from: NodeId, message: TreeMessage): void {
@@ -198,7 +205,7 @@ export class Exchanges {
       // One peer after the other: what the first has brought, the next need not. Partitions begin
       // with different peers, which share the work.
       if (peers.some((peer) => this.#running.has(nameOf({ partition, peer })))) continue;
-      const first = partition % peers.length;
+      const first = partition % Math.max(1, peers.length);
       [...peers.slice(first), ...peers.slice(0, first)].some((peer) =>
         this.#begin(now, { partition, peer }, { isThorough: true }),
       );

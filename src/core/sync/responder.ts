@@ -3,6 +3,7 @@
  * that it needs, so that loss, repetition and a restart cost a question again and nothing else.
  */
 import { unreachable } from "../../../native-free-engine/base/assert.ts";
+import type { PartitionRound } from "../cleanup/message.ts";
 import { isSameHash } from "../clock/digest.ts";
 import type { Out, StoreOutcome, StoreWork } from "../event.ts";
 import type { Millis, NodeId } from "../ids.ts";
@@ -19,6 +20,8 @@ const tokensMax = 1 << 12;
 export interface ResponderParts {
   readonly out: Out;
   ring(): RingView;
+  /** A peer is in another clean-up round: first both must be in one. */
+  onRound(now: Millis, peer: NodeId, theirs: PartitionRound): void;
 }
 
 type Close = TreeMessage & { readonly kind: "tree-close" };
@@ -71,8 +74,8 @@ export class Responder {
         const work = { kind: "by-token", partition, tokens, bytes: pageBytesAim } as const;
         this.#work(from, message, work, (outcome) => {
           if (outcome.kind !== "entries") return "busy";
-          const { entries } = outcome;
-          return { kind: "tree-push", exchange, partition, entries, round: 0 };
+          const { entries, round } = outcome;
+          return { kind: "tree-push", exchange, partition, entries, round };
         });
         return;
       }
@@ -88,13 +91,15 @@ export class Responder {
   }
 
   #open(from: NodeId, message: TreeMessage & { readonly kind: "tree-open" }): void {
-    const { partition, exchange, root } = message;
+    const { partition, exchange, root, round } = message;
     const work = { kind: "tree", partition, level: "root", parents: [] } as const;
     this.#works += 1;
-    this.#parts.out.store(work, (outcome) => {
+    this.#parts.out.store(work, (outcome, now) => {
       this.#works -= 1;
       const own = outcome.kind === "tree" && outcome.ready ? outcome.hashes[0] : undefined;
-      if (own === undefined) this.#close(from, message, "busy");
+      const isOther = outcome.kind === "tree" && outcome.round !== round;
+      if (isOther) this.#parts.onRound(now, from, { partition, round });
+      if (own === undefined || isOther) this.#close(from, message, "busy");
       else if (isSameHash(own, root)) this.#close(from, message, "equal");
       else {
         const asked = { kind: "tree-nodes", exchange, partition, level: 0 } as const;
@@ -130,7 +135,7 @@ export class Responder {
       return;
     }
     this.#work(from, message, { kind: "merge", entries, round }, (outcome) =>
-      outcome.kind === "merged" && outcome.stale === 0 ? "repaired" : "busy",
+      outcome.kind === "merged" ? "repaired" : "busy",
     );
   }
 

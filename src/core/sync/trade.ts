@@ -130,19 +130,19 @@ export class Trade {
     }
     const { partition } = this.#dialogue;
     const work = { kind: "by-token", partition, tokens, bytes: pageBytesAim } as const;
-    this.#dialogue.store(work, "entries", ({ entries }, later) => {
+    this.#dialogue.store(work, "entries", ({ entries, round }, later) => {
       this.#push = withoutPage(this.#push, tokens.length, entries);
       const news = entries.filter(({ key, versions }) => {
         const theirs = this.#theirs.get(nameOf(key));
         return theirs === undefined || !isSameHash(theirs, digestOf(versions));
       });
       if (news.length === 0) this.#dialogue.turnPage(later, (at) => this.#pushNext(at));
-      else this.#give(later, news);
+      else this.#give(later, news, round);
     });
   }
 
-  #give(now: Millis, entries: readonly Entry[]): void {
-    const question = { kind: "tree-push", entries, round: 0 } as const;
+  #give(now: Millis, entries: readonly Entry[], round: number): void {
+    const question = { kind: "tree-push", entries, round } as const;
     this.#dialogue.ask(now, question, "tree-close", (_answer, later) => {
       this.#sent += entries.length;
       this.#dialogue.turnPage(later, (at) => this.#pushNext(at));

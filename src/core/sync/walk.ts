@@ -67,9 +67,9 @@ export class Walk {
 
   start(now: Millis): void {
     this.begunAt = now;
-    this.#tree("root", [], ([root], later) => {
+    this.#tree("root", [], ([root], later, round) => {
       if (root === undefined) return;
-      this.#dialogue.askAny(later, { kind: "tree-open", round: 0, root }, (answer, at) =>
+      this.#dialogue.askAny(later, { kind: "tree-open", round, root }, (answer, at) =>
         this.#opened(at, answer),
       );
     });
@@ -173,11 +173,11 @@ export class Walk {
   #tree(
     level: "root" | "children" | "leaves",
     parents: readonly number[],
-    then: (hashes: readonly Hash[], now: Millis) => void,
+    then: (hashes: readonly Hash[], now: Millis, round: number) => void,
   ): void {
     const work = { kind: "tree", partition: this.partition, level, parents } as const;
-    this.#dialogue.store(work, "tree", ({ ready, hashes }, now) => {
-      if (ready) then(hashes, now);
+    this.#dialogue.store(work, "tree", ({ ready, hashes, round }, now) => {
+      if (ready) then(hashes, now, round);
       else this.#dialogue.fail(now, "busy");
     });
   }

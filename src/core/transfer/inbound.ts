@@ -188,7 +188,7 @@ export class Inbound {
     const { entries, round } = chunk;
     this.#parts.out.store({ kind: "merge", entries, round }, (outcome, later) => {
       this.#isMerging = false;
-      const isMerged = outcome.kind === "merged" && outcome.stale === 0;
+      const isMerged = outcome.kind === "merged";
       if (outcome.kind === "merged") {
         this.keys += outcome.changed;
         this.keysAgain += entries.length - outcome.changed;

@@ -4,11 +4,11 @@
  * who asks for more is told to come again.
  */
 import { isSameHash } from "../clock/digest.ts";
-import type { Out } from "../event.ts";
+import type { Out, StoreOutcome } from "../event.ts";
 import type { Millis, NodeId } from "../ids.ts";
 import type { Key } from "../key.ts";
 import { pageBytesAim } from "../limits.ts";
-import type { Entry, TransferMessage } from "../message.ts";
+import type { TransferMessage } from "../message.ts";
 import { MerkleTree } from "../sync/merkle.ts";
 import type { RingView, StandingView } from "../views.ts";
 import { isMarked, leafMapBytes } from "./leaves.ts";
@@ -32,6 +32,8 @@ export interface OutboundParts {
 
 type Ask = TransferMessage & { readonly kind: "transfer-ask" };
 type Outcome = (TransferMessage & { readonly kind: "transfer-close" })["outcome"];
+
+type Page = StoreOutcome & { readonly kind: "entries" };
 
 /** What one question has still to get. */
 interface Errand {
@@ -125,23 +127,24 @@ export class Outbound {
       }
       lease.at = later;
       const isEnd = outcome.isEnd || outcome.entries.length === 0;
-      this.#send(errand, outcome.entries, isEnd);
+      this.#send(errand, outcome, isEnd);
       if (isEnd) this.#leases.delete(name);
       else if (errand.index >= errand.ask.chunks) lease.errand = undefined;
       else this.#pace(later, later - now, name, errand);
     });
   }
 
-  #send(errand: Errand, listed: readonly Entry[], isEnd: boolean): void {
+  #send(errand: Errand, page: Page, isEnd: boolean): void {
     const { transfer, partition, skip } = errand.ask;
     const tree = new MerkleTree({ partition, partitions: this.#parts.ring().partitions });
+    const { entries: listed, round } = page;
     const entries = listed.filter(({ key }) => !isMarked(skip, tree.leafOf(key)));
     const last = listed.at(-1)?.key;
     const next = isEnd ? undefined : last;
     const { index } = errand;
     errand.index += 1;
     errand.after = last;
-    const about = { transfer, partition, index, round: 0 } as const;
+    const about = { transfer, partition, index, round } as const;
     this.#parts.out.send(errand.to, { kind: "transfer-chunk", ...about, entries, next });
   }
 

@@ -6,6 +6,7 @@
 import { unreachable } from "../../../native-free-engine/base/assert.ts";
 import { frameBytesAim, frameBytesMax } from "../limits.ts";
 import type { Message } from "../message.ts";
+import { readCleanup, writeCleanup } from "./cleanup.ts";
 import { readClient, writeClient } from "./client.ts";
 import { readEpoch, writeEpoch } from "./epoch.ts";
 import { readGossip, readSurvey, writeGossip, writeSurvey } from "./gossip.ts";
@@ -183,6 +184,16 @@ function writeMessage(writer: Writer, message: Message): void {
     case "filled":
       writeTransfer(writer, message);
       break;
+    case "cut-ask":
+    case "cut":
+    case "loose-ask":
+    case "loose":
+    case "seal":
+    case "sealed":
+    case "floor":
+    case "rounds":
+      writeCleanup(writer, message);
+      break;
     case "prepare":
     case "promise":
     case "accept":
@@ -234,6 +245,8 @@ function readMessage(reader: Reader): Message {
       return readClient(reader, code);
     case 7:
       return readTransfer(reader, code);
+    case 8:
+      return readCleanup(reader, code);
     default:
       return reader.fail(`${code} is no kind of message`);
   }

@@ -50,6 +50,14 @@ export const kinds = {
   "transfer-close": 0x72,
   "filled-ask": 0x73,
   filled: 0x74,
+  "cut-ask": 0x80,
+  cut: 0x81,
+  "loose-ask": 0x82,
+  loose: 0x83,
+  seal: 0x84,
+  sealed: 0x85,
+  floor: 0x86,
+  rounds: 0x87,
 } as const satisfies Record<Kind, number>;
 
 /** Whatever a client waits for is data; what keeps the cluster together is never behind it. */
@@ -61,6 +69,7 @@ const laneOfGroup: readonly Lane[] = [
   "control",
   "control",
   "data",
+  "bulk",
   "bulk",
 ];
 
