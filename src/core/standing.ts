@@ -46,6 +46,8 @@ export interface StandingParts {
   readonly liveness: LivenessView;
   readonly tuning: StandingTuning;
   ring(): RingView;
+  /** The epoch that a member has last said it is in. */
+  epochOf(node: NodeId): number | undefined;
 }
 
 /** A partition that is being filled, and the owners it has yet to be compared with. */
@@ -59,6 +61,8 @@ export interface Filling {
 interface Visits {
   /** Comparisons count that began then or later. */
   readonly since: Millis;
+  /** And only with peers that know this epoch: others may write past this node. */
+  readonly epoch: number;
   readonly peers: Set<NodeId>;
 }
 
@@ -114,12 +118,14 @@ export class Standing implements StandingView {
   *fillings(): IterableIterator<Filling> {
     const ring = this.#parts.ring();
     const dc = ring.dcOf(ring.self);
-    for (const [partition, { since, peers }] of this.#visits) {
-      const missing = this.#others(partition).filter((peer) => !peers.has(peer));
+    for (const [partition, { since, epoch, peers }] of this.#visits) {
+      const isDue = (peer: NodeId): boolean =>
+        !peers.has(peer) && (this.#parts.epochOf(peer) ?? 0) >= epoch;
+      const missing = this.#others(partition).filter(isDue);
       const isNear = (peer: NodeId): boolean =>
         ring.dcOf(peer) === dc && this.#parts.liveness.isLive(peer);
       const near = missing.filter(isNear);
-      if (missing.length > 0) yield { partition, since, peers: near.length > 0 ? near : missing };
+      yield { partition, since, peers: near.length > 0 ? near : missing };
     }
   }
 
@@ -209,7 +215,8 @@ export class Standing implements StandingView {
   #fill(since: Millis, partition: Partition): void {
     if (this.#filled?.[partition] === 1) return;
     const known = this.#visits.get(partition);
-    const visits = known ?? { since, peers: new Set() };
+    const { epoch } = this.#parts.ring().state;
+    const visits = known ?? { since, epoch, peers: new Set() };
     if (this.#isComplete(partition, visits)) this.#finish(partition);
     else if (known === undefined) {
       this.#visits.set(partition, visits);

@@ -288,6 +288,21 @@ describe("a new owner", () => {
     expect(standing.of(0)).not.toBe("rebuilding");
   });
 
+  test("waits for an owner that has not heard of the epoch: it may still write past it", () => {
+    const town = new Town({ seed, nodes: 3 });
+    for (let i = 0; i < 100; i++) town.put(2, keyNumber(i), `value ${i}`, [1, 2, 3]);
+    town.start();
+    settle(town, 1, 2, 3);
+    town.epochs.set(3, town.state.epoch);
+    join(town);
+    town.start(4);
+    town.run(20_000);
+    expect(town.life(4).standing.filling()).toBe(4);
+    town.epochs.clear();
+    town.run(2_000);
+    expect(town.life(4).standing.filling()).toBe(0);
+  });
+
   test("that loses a partition and gets it again has to fill it again", () => {
     const town = new Town({ seed, nodes: 3 });
     town.start();
