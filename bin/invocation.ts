@@ -65,6 +65,7 @@ export function databaseOf({ db, endpoints }: Invocation): string {
 /** Options of the verbs that mean something on one kind of place only. */
 const ofClusters = [
   ...["bucket", "r", "w", "strict", "timeout", "context", "blind", "siblings", "resolve"],
+  "node",
 ];
 const ofDirectories = ["sync", "gte", "lt", "reverse"];
 

@@ -43,6 +43,7 @@ const requests = {
   CONFLICT: { exit: 4, applied: "no", meaning: "several values where one was asked for" },
   BUCKET_EXISTS: { exit: 4, applied: "no", meaning: "a bucket of that name, but another one" },
   BUCKET_UNKNOWN: { exit: 3, applied: "no", meaning: "a bucket that was not created" },
+  CHECKPOINT_EXISTS: { exit: 4, applied: "no", meaning: "a checkpoint of that name" },
 } as const satisfies Record<string, Code>;
 
 /** The cluster could not do it now, or cannot tell whether it did. */
@@ -93,6 +94,12 @@ const starts = {
   INSECURE_BIND: { exit: 2, applied: "no", meaning: "an open address without protection" },
   ADDRESS_UNAVAILABLE: { exit: 2, applied: "no", meaning: "the address cannot be listened on" },
   DATA_DIR_INVALID: { exit: 2, applied: "no", meaning: "a path that cannot hold a node's data" },
+  DATA_DIR_NOT_EMPTY: { exit: 2, applied: "no", meaning: "a directory that holds something" },
+  CHECKPOINT_INVALID: {
+    exit: 1,
+    applied: "no",
+    meaning: "no checkpoint of a node, or a damaged one",
+  },
   DATA_DIR_LOCKED: { exit: 2, applied: "no", meaning: "another process has the directory" },
   IDENTITY_MISMATCH: { exit: 2, applied: "no", meaning: "the directory is another node's" },
   FORMAT_TOO_NEW: { exit: 2, applied: "no", meaning: "written by a newer version of Everwrite" },

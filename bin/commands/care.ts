@@ -1,7 +1,7 @@
 /** stats, verify, salvage, compact and checkpoint: looking after a database. */
 import type { EngineStats, SalvageReport, VerifyReport } from "../../native-free-engine/index.ts";
 import { exits } from "../exit.ts";
-import { databaseOf, type Invocation, withDatabase } from "../invocation.ts";
+import { databaseOf, type Invocation, isForCluster, withDatabase } from "../invocation.ts";
 import { table } from "../table.ts";
 import { count, plural, size } from "../units.ts";
 import { rangeOf } from "./scan.ts";
@@ -47,6 +47,9 @@ export async function compact(invocation: Invocation): Promise<number> {
 }
 
 export async function checkpoint(invocation: Invocation): Promise<number> {
+  if (isForCluster(invocation)) {
+    return (await import("../cluster/checkpoint.ts")).checkpoint(invocation);
+  }
   const { args, output } = invocation;
   const directory = args[0] ?? "";
   await withDatabase(invocation, "write", (engine) => engine.checkpoint(directory));

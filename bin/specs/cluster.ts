@@ -31,6 +31,7 @@ export const clusterCommands: readonly CommandSpec[] = [
       ["--tls-ca <file>", "believe certificates of this authority, of nodes and clients"],
       ["--peer-secret-file <file>", "nodes prove that they hold this secret"],
       ["--token-file <file>", "clients show one of these tokens; kvctl token makes them"],
+      ["--backups <dir>", "where it makes checkpoints (default DATA-checkpoints)"],
       ["--insecure", "allow an address that others can reach, unprotected"],
       ["--config <file>", "take settings from a JSON file; flags win"],
       ["--log-level <level>", "silent, error, warn, info or debug"],

@@ -1,5 +1,5 @@
 /** Looking after a database directory (--db). */
-import { type CommandSpec, encodings, range } from "./spec.ts";
+import { type CommandSpec, encodings, range, timeout } from "./spec.ts";
 
 export const engineCommands: readonly CommandSpec[] = [
   {
@@ -29,9 +29,14 @@ export const engineCommands: readonly CommandSpec[] = [
   },
   {
     name: "checkpoint",
-    summary: "make a consistent copy in a new directory, with tables linked",
-    arguments: [["<directory>", "the new directory, on the same file system"]],
-    examples: ["kvctl --db data checkpoint backup"],
+    summary: "make a consistent copy, with tables linked; of a cluster: one of each node",
+    arguments: [["<directory>", "the new directory, on the same file system; -e: a name"]],
+    options: [["--node <id>", "-e: of this node alone"], timeout],
+    examples: [
+      "kvctl --db data checkpoint backup",
+      "kvctl -e localhost:7400 checkpoint monday",
+      "kvctl -e localhost:7400 checkpoint monday --node 2",
+    ],
     load: async () => (await import("../commands/care.ts")).checkpoint,
   },
   {

@@ -145,6 +145,8 @@ export type StoreWork =
   | { readonly kind: "raise-floor"; readonly partition: Partition; readonly floor: FloorNews }
   /** Answered by `floor`. */
   | { readonly kind: "read-floor"; readonly partition: Partition }
+  /** Copies the node's whole directory, as it is now. Answered by `checkpointed`. */
+  | { readonly kind: "checkpoint"; readonly name: string }
   /** Removes a partition that this node no longer owns. Answered by `durable`. */
   | { readonly kind: "drop-partition"; readonly partition: Partition };
 
@@ -182,6 +184,13 @@ export type StoreOutcome =
       readonly hints: readonly { readonly target: NodeId; readonly keys: number }[];
     }
   | { readonly kind: "measured"; readonly bytes: number }
+  | {
+      readonly kind: "checkpointed";
+      readonly path: string;
+      readonly bytes: number;
+      /** Keys that the node held, deleted ones of which it still knows among them. */
+      readonly keys: number;
+    }
   /** `ready` is false while the tree is still being made after a start. */
   | {
       readonly kind: "tree";

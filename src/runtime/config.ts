@@ -63,6 +63,8 @@ export interface NodeConfig {
   readonly vectorEntriesMax?: number | undefined;
   /** How long starting may take until a node to join has answered. Default 60,000. */
   readonly joinMsMax?: number | undefined;
+  /** Where it makes its checkpoints, on the file system of `data`. Default: DATA-checkpoints. */
+  readonly backups?: string | undefined;
   readonly logLevel?: LogLevel | undefined;
   /** For tests and experiments: intervals of the protocol, as src/core names them. */
   readonly tuning?: Readonly<Record<string, number>> | undefined;
@@ -132,6 +134,7 @@ const rules: Readonly<Record<Field, string>> = {
   cacheBytes: "a whole number of bytes from 0",
   vectorEntriesMax: "a whole number from 1 to 1000",
   joinMsMax: "a whole number of milliseconds from 0 to 3600000",
+  backups: "the path of a directory",
   logLevel: "silent, error, warn, info or debug",
   tuning: "an object of numbers",
 };
@@ -193,6 +196,7 @@ export async function checkConfig(given: unknown): Promise<Settings> {
     cacheBytes: whole(0, 2 ** 40).optional(),
     vectorEntriesMax: whole(1, 1000).optional(),
     joinMsMax: whole(0, 3_600_000).default(deadlineMsMax),
+    backups: z.string().min(1).optional(),
     logLevel: z.enum(["silent", "error", "warn", "info", "debug"]).default("silent"),
     tuning: z.record(z.string(), z.number()).default({}),
   });

@@ -16,6 +16,7 @@ import { ClusterError } from "../errors.ts";
 import { metaKey } from "../store/keyspace.ts";
 import { Store } from "../store/store.ts";
 import { Belonging } from "./belonging.ts";
+import { backupsOf, checkpointsOf } from "./checkpoint.ts";
 import { clientLimits } from "./client-link.ts";
 import { Clients } from "./clients.ts";
 import type { Settings } from "./config.ts";
@@ -110,6 +111,10 @@ export class Running implements RunningNode {
       newActor,
       partitions: membership.ring.owners.length,
       ...(vectorEntriesMax === undefined ? {} : { vectorEntriesMax }),
+      checkpoint: checkpointsOf(engine, {
+        backups: settings.backups ?? backupsOf(settings.data),
+        id: membership.identity.id,
+      }),
       onFatal: (error) => {
         const why = textOf(error);
         log.error("node.died", { why });

@@ -1,6 +1,7 @@
 /** How the store answers: never within the call that asked, and failures as values. */
 import { isEngineError } from "../../native-free-engine/index.ts";
 import type { StoreOutcome } from "../core/event.ts";
+import { ClusterError } from "../errors.ts";
 
 export type Done = (outcome: StoreOutcome) => void;
 export type Failure = Extract<StoreOutcome, { kind: "failed" }>;
@@ -22,6 +23,9 @@ export function failureOf(error: unknown): Failure {
     return { kind: "failed", code, message, applied };
   }
   const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof ClusterError) {
+    return { kind: "failed", code: error.code, message, applied: error.applied };
+  }
   if (error instanceof StoreError) {
     return { kind: "failed", code: error.code, message, applied: "no" };
   }

@@ -14,6 +14,7 @@ import { merge, noVersions, type Versions } from "../core/clock/versions.ts";
 import type { StoreOutcome, StoreWork } from "../core/event.ts";
 import type { Actor, NodeId, Partition } from "../core/ids.ts";
 import { type Key, partitionOf } from "../core/key.ts";
+import { ClusterError } from "../errors.ts";
 import { ActorTable } from "./actor-table.ts";
 import { Census } from "./census.ts";
 import { Cleanups } from "./cleanups.ts";
@@ -41,6 +42,10 @@ export interface StoreOptions {
   readonly onFatal?: (error: unknown) => void;
   /** Some of a partition, or of the hints, cannot be read. */
   readonly onDamage?: (partition: Partition | undefined, error: unknown) => void;
+  /** Copies the whole directory under a name. Default: refused. */
+  readonly checkpoint?: (
+    name: string,
+  ) => Promise<{ readonly path: string; readonly bytes: number }>;
   /** Bytes of hints kept for one target. Default 1 GiB. */
   readonly hintBytesMax?: number;
   /** The paper's truncation of vectors, which can forge conflicts. Default: none. */
@@ -68,6 +73,8 @@ export class Store {
   readonly #answers = new Answers();
   readonly #incarnations: Incarnations;
   readonly #trees: Trees;
+  readonly #census: Census;
+  readonly #checkpoint: StoreOptions["checkpoint"];
   readonly #floors: Floors;
   readonly #cleanups: Cleanups;
   readonly #hints: HintCounts;
@@ -101,7 +108,9 @@ export class Store {
     this.#hints = new HintCounts(options.hintBytesMax ?? hintBytesDefault, partitions);
     this.#floors = floors;
     const decode = (record: Uint8Array): Versions => this.#copies.decode(record);
-    const counted = { trees: this.#trees, census: new Census(partitions), hints: this.#hints };
+    this.#census = new Census(partitions);
+    this.#checkpoint = options.checkpoint;
+    const counted = { trees: this.#trees, census: this.#census, hints: this.#hints };
     const common = { engine, partitions, floors, decode, ...counted };
     const incarnations = this.#incarnations;
     const flights = new Flights((error) => this.#failed(error));
@@ -196,6 +205,8 @@ export class Store {
         return this.#countHints();
       case "measure":
         return this.#measure();
+      case "checkpoint":
+        return this.#makeCheckpoint(work.name);
       case "leaf":
         return this.#pages.leaf(work);
       case "by-token":
@@ -243,6 +254,19 @@ export class Store {
 
   async #measure(): Promise<StoreOutcome> {
     return { kind: "measured", bytes: this.#engine.approximateBytes(rangeOfKind(kindData)) };
+  }
+
+  /** What was acknowledged is in it: the copy begins with all that was written so far. */
+  async #makeCheckpoint(name: string): Promise<StoreOutcome> {
+    if (this.#checkpoint === undefined) {
+      throw new ClusterError("INVALID_ARGUMENT", "this node makes no checkpoints");
+    }
+    const made = await this.#checkpoint(name);
+    let keys = 0;
+    for (let partition = 0; partition < this.#partitions; partition++) {
+      keys += this.#census.of(partition).keys;
+    }
+    return { kind: "checkpointed", ...made, keys };
   }
 
   async #countHints(): Promise<StoreOutcome> {
