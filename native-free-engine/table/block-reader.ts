@@ -15,6 +15,7 @@ import { damaged, entriesAt } from "./block.ts";
 import type { BlockCache } from "./block-cache.ts";
 import { inflate } from "./codec.ts";
 import { blockDamage, codecNone, trailerBytes } from "./format.ts";
+import { freshBytes, type RunBuffers } from "./run-buffers.ts";
 import { openTableFile, readFailure } from "./tail.ts";
 
 /** While the cache has room, a miss reads its neighbours too: that warms it 16 times faster. */
@@ -108,10 +109,10 @@ export class BlockReader {
   }
 
   /** Blocks [first, end) in a private buffer, past the cache. */
-  readRun(first: number, end: number): Run {
+  readRun(first: number, end: number, buffers?: RunBuffers): Run {
     const at = this.offsets[first]!;
     const length = this.offsets[end]! - at;
-    const bytes = freshBytes(length);
+    const bytes = buffers?.take(length) ?? freshBytes(length);
     this.#readSync(bytes, length, at);
     return { bytes, first, end };
   }
@@ -255,9 +256,4 @@ export class BlockReader {
     this.#file ??= openTableFile(disk, path, number);
     return this.#file;
   }
-}
-
-/** Not zeroed, because a read fills it; and of its own, never of Node's shared pool. */
-export function freshBytes(length: number): Uint8Array {
-  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer);
 }

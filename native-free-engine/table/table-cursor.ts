@@ -1,13 +1,14 @@
 /**
  * A cursor over one table, for scans and merges. It decodes a block at a time into columns and
  * reads ahead: one block after a seek (through the cache), then 2, 4 and so on up to 128 KiB a
- * read, past the cache. All bytes it shows are in buffers of its own that are written once, so
- * values may be kept as views.
+ * read, past the cache. All bytes it shows are in buffers that are written once, so values may be
+ * kept as views; but for a merge, which says when it needs them no longer (run-buffers.ts).
  */
 import { atEnd, atEntry, blocked, type Cursor } from "../cursor.ts";
 import { BlockColumns } from "./block-columns.ts";
-import { type BlockReader, type Body, freshBytes, type Run } from "./block-reader.ts";
+import type { BlockReader, Body, Run } from "./block-reader.ts";
 import type { KeyIndex } from "./key-index.ts";
+import { freshBytes, type RunBuffers } from "./run-buffers.ts";
 
 const readAheadBytes = 128 << 10;
 /**
@@ -33,6 +34,8 @@ export interface TableCursorOptions {
   readonly skip: number;
   /** Whether a read may block the event loop now. */
   readonly mayRead: () => boolean;
+  /** Where buffers of runs come from and go to; without it each run has one of its own. */
+  readonly buffers?: RunBuffers | undefined;
 }
 
 export class TableCursor implements Cursor {
@@ -53,6 +56,7 @@ export class TableCursor implements Cursor {
   readonly #index: KeyIndex;
   readonly #skip: number;
   readonly #mayRead: () => boolean;
+  readonly #buffers: RunBuffers | undefined;
   #columns = noColumns;
   #i = 0;
   /** The block in the columns, -1 for none. */
@@ -73,6 +77,7 @@ export class TableCursor implements Cursor {
     this.#index = index;
     this.#skip = options.skip;
     this.#mayRead = options.mayRead;
+    this.#buffers = options.buffers;
     reader.retain();
   }
 
@@ -123,7 +128,7 @@ export class TableCursor implements Cursor {
       } else {
         const { first, end } = this.#stretch(block);
         const run = await this.#reader.loadRun(first, end);
-        if (!this.#closed) this.#run = run;
+        if (!this.#closed) this.#keepRun(run);
       }
       this.#ahead = Math.min(2 * this.#ahead, aheadMax);
       this.#go(block, this.#target);
@@ -134,7 +139,7 @@ export class TableCursor implements Cursor {
     if (this.#closed) return;
     this.#closed = true;
     this.state = atEnd;
-    this.#run = undefined;
+    this.#keepRun(undefined);
     this.#dropColumns();
     this.#reader.release();
   }
@@ -209,8 +214,8 @@ export class TableCursor implements Cursor {
       this.#decode(block, this.#own(reader));
     } else {
       const { first, end } = this.#stretch(block);
-      const read = reader.readRun(first, end);
-      this.#run = read;
+      const read = reader.readRun(first, end, this.#buffers);
+      this.#keepRun(read);
       this.#decode(block, reader.unpack(read, block));
     }
     this.#ahead = Math.min(2 * this.#ahead, aheadMax);
@@ -236,6 +241,11 @@ export class TableCursor implements Cursor {
     slab.set(new Uint8Array(body.bytes.buffer, body.bytes.byteOffset + body.at, length), at);
     slabEnd = at + length;
     return { bytes: slab, at, end: at + length };
+  }
+
+  #keepRun(run: Run | undefined): void {
+    if (this.#run !== undefined) this.#buffers?.rest(this.#run.bytes);
+    this.#run = run;
   }
 
   #dropColumns(): void {

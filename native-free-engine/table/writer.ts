@@ -90,13 +90,17 @@ export class TableWriter {
     return data + tailBytesPerKey * this.#keys + footerBytes;
   }
 
+  get blocks(): number {
+    return this.#offsets.length;
+  }
+
   get entries(): number {
     return this.#entries;
   }
 
   /**
-   * Adds the next entry. Its key is copied; its value must stay as it is until the table is
-   * finished. All versions of a key come one after the other, newest first. Its sequence is 0
+   * Adds the next entry. Its key is copied; its value must stay as it is until its block is
+   * written. All versions of a key come one after the other, newest first. Its sequence is 0
    * where no snapshot can tell; a block keeps sequences if one is not.
    */
   add(entry: WriterEntry): void {

@@ -241,6 +241,22 @@ describe("a compaction", () => {
     expect(summary(entriesOf(disk, result.tables[0]!))).toEqual(["-b", "-d", "-e"]);
   });
 
+  test("keeps values whole while megabytes of what it drops pass by in one block", () => {
+    const disk = newDisk();
+    const names = Array.from({ length: 8000 }, (_, i) => `k${String(i).padStart(5, "0")}`);
+    const kept = (i: number): boolean => i % 100 === 7;
+    const value = (name: string, i: number): string => name.repeat(kept(i) ? 1 : 60);
+    const older = run(disk, flushJob(names.map((name, i) => put(name, value(name, i)))));
+    const gone = names.filter((_, i) => !kept(i)).map(del);
+    const newer = run(disk, flushJob(gone, { number: 2, firstSequence: 9_000_000 }));
+    const result = run(disk, compactionJob([newer.tables, older.tables]));
+    expect(older.bytesWritten).toBeGreaterThan(2 << 20);
+    expect(result.tables).toHaveLength(1);
+    expect(summary(entriesOf(disk, result.tables[0]!))).toEqual(
+      names.filter((_, i) => kept(i)).map((name) => `${name}=${name}`),
+    );
+  });
+
   test("takes the empty key like any other", () => {
     const disk = newDisk();
     const older = run(disk, flushJob([put("", "old"), put("\0", "zero")]));
