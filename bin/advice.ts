@@ -40,7 +40,7 @@ export const advice: Readonly<Record<string, string>> = {
   LOG_FAILED: "the disk refused a write; look at it before trying again",
   MAJORITY_LIVE: "use leave, remove or replacement; name all that are lost with --lost",
   NODE_ID_IN_USE: "stop the other process, or take another address",
-  NODE_UNKNOWN: "it left the cluster: join again with an empty directory",
+  NODE_UNKNOWN: "kvctl status lists all members; one that left joins with an empty directory",
   NOT_READY: "try again in a moment; kvctl status shows which nodes are up",
   NOT_RESOLVED: "--siblings shows them: union takes JSON arrays, counter encoded counters, lww all",
   NOT_TEXT: "use --format ndjson, --hex or --base64",

@@ -31,7 +31,7 @@ export function commit(invocation: Invocation): Promise<number> {
     planned: {},
     name: "commit",
     args: options["plan"] === undefined ? {} : { plan: options["plan"] },
-    done: (changed) => movingText("committed", changed),
+    done: (changed, moves) => movingText("committed", changed, moves),
   });
 }
 
@@ -69,7 +69,7 @@ function changeOf(invocation: Invocation, kind: string, more: object): Promise<n
     planned: { changes: [{ kind, node, ...more }] },
     name: kind,
     args: { node, stage, ...more },
-    done: (changed) => (stage ? stagedText(changed) : movingText("done", changed)),
+    done: (changed, moves) => (stage ? stagedText(changed) : movingText("done", changed, moves)),
   });
 }
 
@@ -79,23 +79,23 @@ interface Wanted {
   readonly planned: object | undefined;
   readonly name: string;
   readonly args: object;
-  done(changed: Changed): string;
+  /** `moves`: of the plan that was shown. */
+  done(changed: Changed, moves: number): string;
 }
 
 async function change(invocation: Invocation, wanted: Wanted): Promise<number> {
   const { output } = invocation;
   const { planned, name, args } = wanted;
   return withClient(invocation, async (client) => {
-    if (planned !== undefined) {
-      const shown = await askNode<Plan>(invocation, client, { name: "plan", args: planned });
-      if (!output.json) output.note(planText(shown).trimEnd());
-    }
+    const shown =
+      planned && (await askNode<Plan>(invocation, client, { name: "plan", args: planned }));
+    if (shown !== undefined && !output.json) output.note(planText(shown).trimEnd());
     if (!(await isWanted(invocation, wanted.question))) {
       output.note("nothing was changed");
       return exits.ok;
     }
     const changed = await askNode<Changed>(invocation, client, { name, args });
-    await output.result(changed, wanted.done(changed));
+    await output.result(changed, wanted.done(changed, shown?.moves.length ?? 0));
     return exits.ok;
   });
 }
@@ -112,7 +112,8 @@ async function isWanted({ options, output }: Invocation, question: string): Prom
   }
 }
 
-function movingText(done: string, { epoch, moves }: Changed): string {
+/** Where an owner is gone its place is taken at once, and no move is left: it fills as an owner. */
+function movingText(done: string, { epoch }: Changed, moves: number): string {
   if (moves === 0) return `${done}, in epoch ${epoch}; nothing moves\n`;
   const count = plural(moves, "partition");
   return `${done}, in epoch ${epoch}; ${count} on the way: kvctl transfers shows how far\n`;

@@ -38,7 +38,8 @@ export function transfersText({ moves, timeLeftMs, transfers: all }: Transfers):
       ? "nothing is on the way\n"
       : `${plural(moves, "partition")} about to switch\n`;
   }
-  const begun = all.filter(({ phase }) => phase !== "waiting");
+  const of = (wanted: Transfer["phase"]) => all.filter(({ phase }) => phase === wanted);
+  const begun = [...of("streaming"), ...of("verifying")];
   const waiting = all.length - begun.length;
   const rows = begun
     .slice(0, rowsMax)
@@ -55,7 +56,7 @@ export function transfersText({ moves, timeLeftMs, transfers: all }: Transfers):
   const head =
     `${plural(all.length, "copy", "copies")} on the way, ${count(waiting)} of them waiting; ` +
     `${size(bytes)} so far${left}\n`;
-  const tail = more > 0 ? `… and ${plural(more, "more")}\n` : "";
+  const tail = more > 0 ? `… and ${count(more)} more\n` : "";
   return `${head}${rows.length === 0 ? "" : table(heads, rows)}${tail}`;
 }
 

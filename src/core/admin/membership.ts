@@ -100,7 +100,9 @@ function join(
     const holders = state.members.filter((one) => one.address === address && one.state !== "left");
     const owning = new Set(state.owners.flat());
     // Let in before, and the answer did not reach it: it owns nothing, and never spoke.
-    if (holders.some(({ id }) => !owning.has(id) && !isLive(id))) return state;
+    const isWaited = (one: RingState["members"][number]): boolean =>
+      one.state !== "leaving" && !owning.has(one.id) && !isLive(one.id);
+    if (holders.some(isWaited)) return state;
     const [holder] = holders;
     if (holder !== undefined && (holders.length > 1 || isLive(holder.id))) {
       const message = `${address} is the address of node ${holders.at(-1)?.id}, which is live`;
