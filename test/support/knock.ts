@@ -13,6 +13,8 @@ export interface KnockOptions {
   readonly tls?: DialTls | undefined;
   /** As another machine would, where the system lets a test choose an address of its own. */
   readonly from?: string | undefined;
+  /** Does not answer the node's goodbye. */
+  readonly isRude?: boolean;
   /** Sent right behind the headers, before any answer. */
   readonly behind?: Uint8Array;
 }
@@ -74,7 +76,7 @@ export function openSocket(
 }
 
 export async function knock(address: string, options: KnockOptions = {}): Promise<Answered> {
-  const { protocol = "everwrite.client.1", headers = {}, behind } = options;
+  const { protocol = "everwrite.client.1", headers = {}, behind, isRude = false } = options;
   const socket = await openSocket(address, options);
   const lines = [
     "GET / HTTP/1.1",
@@ -95,7 +97,10 @@ export async function knock(address: string, options: KnockOptions = {}): Promis
   const answered = new Promise<void>((resolve) => {
     socket.on("data", (chunk: Buffer) => {
       bytes = Buffer.concat([bytes, chunk]);
-      if (bytes.includes("\r\n\r\n")) resolve();
+      const headEnd = bytes.indexOf("\r\n\r\n");
+      if (headEnd >= 0) resolve();
+      const isOver = headEnd >= 0 && closeCodeIn(bytes.subarray(headEnd + 4)) !== undefined;
+      if (isOver && !isRude) socket.end();
     });
     void ended.then(resolve);
   });
