@@ -6,6 +6,7 @@ import { inlineWorkers } from "../../native-free-engine/compaction/workers.ts";
 import { MemoryDisk } from "../../native-free-engine/disk/memory-disk.ts";
 import type { Engine } from "../../native-free-engine/index.ts";
 import { openOn } from "../../native-free-engine/open.ts";
+import type { CleanupTuning } from "../../src/core/cleanup/cleanup.ts";
 import type { Event, StoreOutcome, StoreWork } from "../../src/core/event.ts";
 import type { NodeId, Partition } from "../../src/core/ids.ts";
 import type { Result } from "../../src/core/message.ts";
@@ -50,6 +51,7 @@ export interface OpenParts {
   readonly partitions: number;
   readonly r: number;
   readonly w: number;
+  readonly cleanup: Partial<CleanupTuning>;
   /** For a directory that holds none. */
   readonly ring: RingState;
   onDamage(partition: Partition | undefined): void;
@@ -83,7 +85,8 @@ export async function openLife(host: Host, parts: OpenParts): Promise<Life> {
   const started = Math.max(clock.now(), host.image.started + 1);
   host.image = { disk, started };
   const random = seededRandom(seed * 1_000_003 + parts.life);
-  const node = new Node({ self: host.id, started, ring: known ?? parts.ring, random, r, w });
+  const ring = known ?? parts.ring;
+  const node = new Node({ self: host.id, started, ring, random, r, w, cleanup: parts.cleanup });
   return { node, store, engine, clock, answers: new Map() };
 }
 

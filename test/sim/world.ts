@@ -5,6 +5,7 @@
 import { loadHash } from "../../native-free-engine/base/hash.ts";
 import { MemoryDisk } from "../../native-free-engine/disk/memory-disk.ts";
 import { loadFilterPackage } from "../../native-free-engine/table/filter.ts";
+import type { CleanupTuning } from "../../src/core/cleanup/cleanup.ts";
 import type { Effect, Event, Notice } from "../../src/core/event.ts";
 import type { NodeId } from "../../src/core/ids.ts";
 import type { Candidate, Command, Message, Result } from "../../src/core/message.ts";
@@ -26,6 +27,8 @@ export interface WorldOptions {
   readonly w?: number;
   readonly partitions?: number;
   readonly weather?: Weather;
+  /** Where there is no time for clean-up at its usual pace. */
+  readonly cleanup?: Partial<CleanupTuning>;
   /** Where each of the first nodes is; all in one data centre by default. */
   readonly dcOf?: (id: NodeId) => string;
 }
@@ -52,7 +55,8 @@ export class World {
 
   constructor(options: WorldOptions) {
     const dcOf = (): string => "dc1";
-    const filled = { n: 3, r: 2, w: 2, partitions: 16, weather: calm, dcOf, ...options };
+    const usual = { n: 3, r: 2, w: 2, partitions: 16, weather: calm, cleanup: {}, dcOf };
+    const filled = { ...usual, ...options };
     this.#options = filled;
     this.timeline.now = 1_700_000_000_000;
     this.network = new Network(this.timeline, filled.seed, filled.weather);
@@ -94,7 +98,7 @@ export class World {
     await Promise.all([loadHash(), loadFilterPackage()]);
     for (const id of this.ids) await this.restart(id);
     await this.run(3_000);
-    await this.runUntil(() => this.watch.isFilled, 60_000);
+    await this.runUntil(() => this.isFilled, 60_000);
   }
 
   run(ms: number): Promise<void> {
@@ -186,13 +190,16 @@ export class World {
   }
 
   /** A new node asks one that is there to be let in, and starts. Gives its number. */
-  async join(via: NodeId, more: Partial<Candidate> & { stage?: boolean } = {}): Promise<NodeId> {
+  async join(
+    via: NodeId,
+    more: Partial<Candidate> & { stage?: boolean } = {},
+    deadlineMs = 10_000,
+  ): Promise<NodeId> {
     const address = `newcomer-${++this.#joined}:7400`;
     const candidate = { address, dc: "dc1", rack: "r1", weight: 1, ...more };
-    const { id, ring } = (await this.admin(via, "join", candidate)) as {
-      id: NodeId;
-      ring: RingState;
-    };
+    const told = await this.admin(via, "join", candidate, deadlineMs);
+    const { id, ring } = told as { id: NodeId; ring: RingState };
+    if (this.#hosts.has(id)) throw new Error(`node ${id} is there already`);
     this.#hosts.set(id, newHost(id));
     this.#rings.set(id, ring);
     await this.restart(id);
@@ -256,6 +263,28 @@ export class World {
     const isNewer = (a: RingState, b: RingState): boolean =>
       a.generation > b.generation || (a.generation === b.generation && a.epoch > b.epoch);
     return states.reduce((best, each) => (isNewer(each, best) ? each : best), this.#founded);
+  }
+
+  /** Whether no live member says that it still fills something. */
+  get isFilled(): boolean {
+    return this.watch.areFilled(this.#present);
+  }
+
+  /** Nothing moves, every live member knows it, and has what it should. */
+  get isAtRest(): boolean {
+    const { epoch, generation, moves } = this.ring;
+    const isTold = (id: NodeId): boolean => {
+      const state = this.ringOf(id);
+      return state.epoch === epoch && state.generation === generation;
+    };
+    return moves.length === 0 && this.#present.every(isTold) && this.isFilled;
+  }
+
+  /** Live nodes that have not left. */
+  get #present(): readonly NodeId[] {
+    const { members } = this.ring;
+    const left = new Set(members.filter(({ state }) => state === "left").map(({ id }) => id));
+    return this.live.filter((id) => !left.has(id));
   }
 
   #copy({ image }: Host, survival: number): Image {
