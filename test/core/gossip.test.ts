@@ -34,13 +34,19 @@ class Town {
   cut: (from: NodeId, to: NodeId) => boolean = () => false;
   messages = 0;
 
+  /** One way, and as much again at worst. */
+  delayMs: (from: NodeId, to: NodeId) => number = () => 5;
+  /** How often somebody was no longer taken for live. */
+  falls = 0;
+
   constructor(count: number) {
     for (let id = 1; id <= count; id++) {
       const liveness = new Liveness(id, livenessDefaults);
       const out: Out = {
         send: (to, message) => {
           this.messages += 1;
-          const at = this.now + 1 + this.#random.below(5);
+          const delayMs = this.delayMs(id, to);
+          const at = this.now + (delayMs === 5 ? 1 : delayMs) + this.#random.below(delayMs);
           this.#mail.push({ at, from: id, to, message });
         },
         store: () => {},
@@ -69,7 +75,10 @@ class Town {
       for (const node of this.nodes) {
         if (node.stopped) continue;
         node.gossip.tick(this.now);
-        if (node.liveness.takeChanged()) node.gossip.spread();
+        if (node.liveness.takeChanged()) {
+          node.gossip.spread();
+          this.falls += node.liveness.suspects().length;
+        }
       }
       const due = this.#mail.filter(({ at }) => at <= this.now);
       for (const letter of due) this.#deliver(letter);
@@ -132,6 +141,27 @@ describe("gossip", () => {
     town.run(2_000);
     expect(town.states(3)).toEqual(["live", "live", "-", "live", "live"]);
   });
+
+  for (const delayMs of [40, 250, 900]) {
+    test(`nobody is suspected for being far away: ${2 * delayMs} ms there and back or more`, () => {
+      const town = new Town(6);
+      town.delayMs = (from, to) => (from < 4 === to < 4 ? 5 : delayMs);
+      town.run(120_000);
+      expect(town.falls).toBe(0);
+      // Each knows how long the way is, although the next probe goes out before an answer comes.
+      for (const [i, { liveness }] of town.nodes.entries()) {
+        const [near, far] = i < 3 ? [((i + 1) % 3) + 1, 5] : [4 + ((i - 2) % 3), 2];
+        expect(liveness.latencyMs(near)).toBeLessThan(40);
+        expect(liveness.latencyMs(far)).toBeGreaterThan(2 * delayMs);
+        expect(liveness.latencyMs(far)).toBeLessThan(4 * delayMs);
+      }
+      for (const id of [4, 5, 6]) town.nodes[id - 1]!.stopped = true;
+      town.run(9_000);
+      for (const { liveness } of town.nodes.slice(0, 3)) {
+        expect([4, 5, 6].map((id) => liveness.stateOf(id))).toEqual(["down", "down", "down"]);
+      }
+    });
+  }
 
   test("a broken connection is noticed at once, and agreed on within a second", () => {
     const town = new Town(3);

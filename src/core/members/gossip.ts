@@ -32,6 +32,9 @@ export const gossipDefaults: GossipTuning = {
   stallMs: 500,
 };
 
+/** Unanswered probes of a peer that are remembered. */
+const probesMax = 8;
+
 export interface GossipParts {
   readonly self: NodeId;
   readonly started: Millis;
@@ -57,7 +60,8 @@ interface Inquiry {
 export class Gossip {
   readonly #parts: GossipParts;
   readonly #known = new Map<NodeId, Heartbeat>();
-  readonly #sentAt = new Map<NodeId, { sequence: number; at: Millis }>();
+  /** Probes without an answer yet: over a long way the next goes out before it comes. */
+  readonly #sentAt = new Map<NodeId, { sequence: number; at: Millis }[]>();
   readonly #inquiries = new Map<NodeId, Inquiry>();
   /** The ring whose members are known to the judge of liveness. */
   #expected: RingState | undefined;
@@ -205,16 +209,22 @@ export class Gossip {
     for (const peer of liveness.suspects()) if (peers.includes(peer)) probed.add(peer);
     for (const peer of probed) {
       this.#sequence += 1;
-      this.#sentAt.set(peer, { sequence: this.#sequence, at: now });
+      const sent = this.#sentAt.get(peer) ?? [];
+      sent.push({ sequence: this.#sequence, at: now });
+      this.#sentAt.set(peer, sent.slice(-probesMax));
       out.send(peer, { kind: "ping", sequence: this.#sequence });
     }
   }
 
   #ponged(from: NodeId, sequence: number, now: Millis): void {
-    const sent = this.#sentAt.get(from);
-    if (sent?.sequence !== sequence) return;
-    this.#sentAt.delete(from);
-    this.#parts.liveness.probed(from, now, now - sent.at);
+    const sent = this.#sentAt.get(from) ?? [];
+    const probe = sent.find((one) => one.sequence === sequence);
+    if (probe === undefined) return;
+    this.#sentAt.set(
+      from,
+      sent.filter((one) => one.sequence > sequence),
+    );
+    this.#parts.liveness.probed(from, now, now - probe.at);
   }
 
   /** Makes a suspicion a verdict once a second observer shares it. */

@@ -10,8 +10,12 @@ import { Phi } from "./phi.ts";
 export interface LivenessTuning {
   /** Beyond this phi a silence is held against a peer … */
   readonly phiMax: number;
-  /** … if it also lasted so long: a stall of the peer's event loop is no death. */
+  /**
+   * … if it also lasted so long: a stall of the peer's event loop is no death. Where answers take
+   * long, as between data centres, so many times that long more, at most as much again.
+   */
   readonly silenceMs: Millis;
+  readonly latencies: number;
   /** So many requests in a row without an answer are as good as a silence. */
   readonly missesMax: number;
   /** A node that went away so often within a minute is believed again only after a pause. */
@@ -22,6 +26,7 @@ export interface LivenessTuning {
 export const livenessDefaults: LivenessTuning = {
   phiMax: 8,
   silenceMs: 3_000,
+  latencies: 4,
   missesMax: 8,
   flapsMax: 6,
   flapPauseMs: 3_000,
@@ -127,11 +132,13 @@ export class Liveness implements LivenessView {
   tick(now: Millis): void {
     for (const peer of this.#peers.values()) {
       if (peer.state !== "live") continue;
+      const { silenceMs, latencies, phiMax, missesMax } = this.#tuning;
       const silence = now - peer.heardAt;
-      const isOdd = !peer.phi.hasLearnt || peer.phi.at(now) > this.#tuning.phiMax;
-      if (silence > this.#tuning.silenceMs && isOdd) {
+      const patience = silenceMs + Math.min(silenceMs, latencies * peer.latencyMs);
+      const isOdd = !peer.phi.hasLearnt || peer.phi.at(now) > phiMax;
+      if (silence > patience && isOdd) {
         this.#suspect(peer, now, `silent for ${Math.round(silence)} ms`);
-      } else if (peer.misses >= this.#tuning.missesMax && silence > this.#tuning.silenceMs / 3) {
+      } else if (peer.misses >= missesMax && silence > patience / 3) {
         this.#suspect(peer, now, `${peer.misses} requests without an answer`);
       }
     }
