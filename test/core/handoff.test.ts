@@ -7,7 +7,7 @@ import { nameOf } from "../../src/core/key.ts";
 import type { Entry, Message } from "../../src/core/message.ts";
 import { seededRandom } from "../../src/core/random.ts";
 import { Ring } from "../../src/core/ring/ring.ts";
-import { keysIn, Town } from "../support/replica-town.ts";
+import { keysIn, memberOf, Town } from "../support/replica-town.ts";
 
 const seed = Number(process.env["SEED"] ?? 1);
 
@@ -127,6 +127,27 @@ describe("hints", () => {
     expect(has(town, 1, entries)).toBe(true);
     town.run(6_000);
     for (const target of [1, 2, 3]) expect(keptFor(town, 4, target)).toBe(0);
+  });
+
+  test("of a node that was replaced go to the newcomer in its place", () => {
+    const town = townOfFour();
+    town.start(1, 3, 4);
+    const entries = keepHints(town, 50);
+    town.run(2_000);
+    town.change((state) => ({
+      members: [
+        ...state.members.map((one) => (one.id === 2 ? { ...one, state: "left" as const } : one)),
+        memberOf(5),
+      ],
+      owners: state.owners.map((owners) => owners.map((id) => (id === 2 ? 5 : id))),
+    }));
+    town.run(2_000);
+    // Not before it has them: it starts later.
+    expect(keptFor(town, 4, 2) + keptFor(town, 4, 5)).toBeGreaterThanOrEqual(50);
+    town.start(5);
+    town.run(8_000);
+    expect(has(town, 5, entries)).toBe(true);
+    for (const target of [2, 5]) expect(keptFor(town, 4, target)).toBe(0);
   });
 
   test("of keys that moved go to the owners they have now, this node among them", () => {

@@ -65,7 +65,7 @@ describe("a stream", () => {
     expect(town.store(4).data.size).toBe(keys);
     expect(keysSent(town)).toBe(keys);
     const sizes = chunks(town).map(({ message }) => message.entries.length);
-    expect(Math.max(...sizes)).toBeLessThanOrEqual(256);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(128);
     expect(Math.max(...chunks(town).map(({ bytes }) => bytes))).toBeLessThan(75_000);
   });
 

@@ -26,11 +26,11 @@ export const transferDefaults: TransferTuning = {
   inboundMax: 2,
   outboundMax: 2,
   chunks: 4,
-  chunkKeys: 256,
+  chunkKeys: 128,
   timeoutMs: 3_000,
   leaseMs: 5_000,
   retryMs: 250,
-  shareMax: 0.5,
+  shareMax: 0.3,
 };
 
 export interface TransferParts {
