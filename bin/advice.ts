@@ -45,7 +45,7 @@ export const advice: Readonly<Record<string, string>> = {
   NOT_RESOLVED: "--siblings shows them: union takes JSON arrays, counter encoded counters, lww all",
   NOT_TEXT: "use --format ndjson, --hex or --base64",
   NOTHING_STAGED: "leave, remove and weight take --stage, and serve --join does",
-  NO_ENDPOINT: "check the address; kvctl serve starts a node",
+  NO_ENDPOINT: "check the address, and --tls-ca where nodes speak TLS; kvctl serve starts a node",
   OVERLOADED: "try again a little later, with fewer requests at a time",
   PEER_AUTH_FAILED: "all nodes of a cluster have the same secret, or certificates of one authority",
   PLAN_CHANGED: "kvctl plan shows it as it is now",
