@@ -3,6 +3,7 @@
  * Nothing is loaded until a command runs, so that help and errors come at once.
  */
 
+import { backupCommands } from "./specs/backups.ts";
 import { bucketCommands } from "./specs/buckets.ts";
 import { closedCommands } from "./specs/closed.ts";
 import { clusterCommands } from "./specs/cluster.ts";
@@ -18,6 +19,7 @@ export const commands: readonly CommandSpec[] = [
   ...clusterCommands,
   ...membershipCommands,
   ...bucketCommands,
+  ...backupCommands,
   ...closedCommands,
   ...otherCommands,
 ];

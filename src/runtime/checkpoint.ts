@@ -61,11 +61,11 @@ async function makeCheckpoint(
 ): Promise<CheckpointMade> {
   const path = join(parent, `node-${id}`);
   const partial = join(parent, `.node-${id}.partial`);
-  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
-    throw new ClusterError("CHECKPOINT_EXISTS", `${path} is there already; take another name`);
-  }
   try {
     mkdirSync(parent, { recursive: true, mode: 0o700 });
+    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+      throw new ClusterError("CHECKPOINT_EXISTS", `${path} is there already; take another name`);
+    }
     // What an earlier process did not finish.
     rmSync(partial, { recursive: true, force: true });
     mkdirSync(partial, { mode: 0o700 });
@@ -73,13 +73,23 @@ async function makeCheckpoint(
     renameSync(partial, path);
     syncDirectory(parent);
   } catch (error) {
-    rmSync(partial, { recursive: true, force: true });
+    if (error instanceof ClusterError) throw error;
+    tidyUp(partial);
     throw new ClusterError("IO", `no checkpoint at ${path}: ${whyOf(error)}`, {
       cause: error,
       applied: "no",
     });
   }
   return { path, bytes: bytesIn(path) };
+}
+
+/** Best effort: what is left is removed by the next one of that name. */
+function tidyUp(path: string): void {
+  try {
+    rmSync(path, { recursive: true, force: true });
+  } catch {
+    // Where its parent is no directory there is nothing to remove.
+  }
 }
 
 function whyOf(error: unknown): string {

@@ -56,8 +56,9 @@ export interface LivesParts {
   onForgotten(now: Millis): void;
 }
 
-const ownName = "lives";
-const seenName = "lives-seen";
+/** The names of its records. */
+export const ownName = "lives";
+export const seenName = "lives-seen";
 /** Members asked at a time; in a large cluster the others in later turns. */
 const asksMax = 32;
 

@@ -38,9 +38,12 @@ interface Round {
   readonly promises: Map<NodeId, Accepted | undefined>;
 }
 
-const metaName = "recall";
+/** The name of its record. */
+export const recallName = "recall";
 const recordVersion = 1;
 const unknown = 0;
+/** The record of a node whose votes are forgotten, whatever they were on. */
+export const forgottenVotes = Uint8Array.of(recordVersion, unknown);
 /** Nobody votes on the first epoch: none is concerned. */
 const over = 1;
 const repeatMs = 1_000;
@@ -61,7 +64,7 @@ export class Recall {
   }
 
   start(): void {
-    this.#parts.out.store({ kind: "load-meta", name: metaName }, (outcome) => {
+    this.#parts.out.store({ kind: "load-meta", name: recallName }, (outcome) => {
       this.#until = Math.max(this.#until, untilIn(outcome));
       this.#isLoaded = true;
     });
@@ -146,7 +149,7 @@ export class Recall {
     writer.u8(recordVersion);
     writer.varint(Number.isFinite(this.#until) ? this.#until : unknown);
     const bytes = writer.bytes.slice(0, writer.at);
-    this.#parts.out.store({ kind: "save-meta", name: metaName, bytes }, () => {});
+    this.#parts.out.store({ kind: "save-meta", name: recallName, bytes }, () => {});
   }
 }
 
