@@ -1,6 +1,6 @@
 /** Files of kvctl besides databases: the only file here that touches the file system. */
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { open, readFile, rm, writeFile } from "node:fs/promises";
+import { open, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CommandError } from "./exit.ts";
@@ -110,6 +110,18 @@ export async function writeNewFile(
   try {
     await writeFile(path, content, { mode, flag: "wx" });
   } catch (cause) {
+    throw unwritable(path, cause);
+  }
+}
+
+/** In place of what is there, whole or not at all. */
+export async function writeSecret(path: string, content: string): Promise<void> {
+  const beside = `${path}.${process.pid}.new`;
+  await writeNewFile(beside, content, { mode: 0o600 });
+  try {
+    await rename(beside, path);
+  } catch (cause) {
+    await removeFile(beside);
     throw unwritable(path, cause);
   }
 }

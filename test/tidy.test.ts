@@ -35,7 +35,7 @@ const importersOf: Readonly<Record<string, readonly string[]>> = {
 /** kvctl's doors: the client, a node, the engine, and looks into directories. */
 const seenByKvctl = new RegExp(
   [
-    "^bin/|^src/client/|^src/(index|serve|errors|core/limits)\\.ts",
+    "^bin/|^src/client/|^src/(index|serve|errors|core/limits|runtime/tokens)\\.ts",
     "^src/store/(node-directory|store-format)\\.ts|^native-free-engine/(index|inspect)\\.ts",
   ].join("|"),
 );

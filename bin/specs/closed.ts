@@ -1,4 +1,4 @@
-/** What closes a cluster to strangers: certificates. */
+/** What closes a cluster to strangers: certificates, tokens, the secret of its nodes. */
 import type { CommandSpec } from "./spec.ts";
 
 export const closedCommands: readonly CommandSpec[] = [
@@ -21,5 +21,27 @@ export const closedCommands: readonly CommandSpec[] = [
       "kvctl cert create-client ada --role admin --dir certs",
     ],
     load: async () => (await import("../certificates/cert.ts")).cert,
+  },
+  {
+    name: "token",
+    summary: "the tokens of a node's clients: create, list, revoke NAME; secret FILE for nodes",
+    arguments: [
+      ["<action>", "create, list, revoke or secret"],
+      ["[subject]", "the name of the token to take back, or the file of the nodes' secret"],
+    ],
+    options: [
+      ["--role <role>", "what its holder may: read, write or admin"],
+      ["--name <name>", "what the token is called (default: its role and a number)"],
+      ["--prefix <scopes...>", "only keys that begin so, each BUCKET:PREFIX or :PREFIX"],
+      ["--expires <when>", "until then: 90d, or a date"],
+      ["--out <file>", "write the token into this new file, and do not print it"],
+    ],
+    examples: [
+      "kvctl token create --role admin --name ada --token-file tokens.json --out ada.token",
+      "kvctl token create --role write --prefix :cart/ orders: --token-file tokens.json",
+      "kvctl token revoke ada --token-file tokens.json",
+      "kvctl token secret peer.secret",
+    ],
+    load: async () => (await import("../commands/token.ts")).token,
   },
 ];

@@ -43,6 +43,10 @@ export class TokenBook {
     );
   }
 
+  get all(): readonly TokenEntry[] {
+    return [...this.#byName.values()];
+  }
+
   /** Looks at all of them, whichever it is, so that the time it takes says nothing. */
   find(token: string): TokenEntry | undefined {
     const digest = createHash("sha256").update(token).digest();
