@@ -16,14 +16,6 @@ function stateOf(world: World, node: NodeId) {
   return world.ring.members.find(({ id }) => id === node)?.state;
 }
 
-/** Nothing moves any more, and every node knows it. */
-function isSettled(world: World): boolean {
-  const { epoch, moves, members } = world.ring;
-  if (members.some(({ state }) => state === "leaving")) return false;
-  const isTold = (id: NodeId): boolean => world.ringOf(id).epoch === epoch;
-  return moves.length === 0 && world.live.every(isTold) && world.watch.isFilled;
-}
-
 /** By the most and the least that members own of their data centre's copies. */
 function spreadOf({ owners, members }: RingState): number {
   const owned = members
@@ -50,7 +42,7 @@ describe("under load", () => {
     const { client, history } = startClient(world, { keys, seed: 1, ms: 60_000 });
     await world.run(5_000);
     const id = await world.join(1);
-    expect(await world.runUntil(() => isSettled(world))).toBe(true);
+    expect(await world.runUntil(() => world.isAtRest)).toBe(true);
     expect(spreadOf(world.ring)).toBeLessThanOrEqual(1);
     await world.admin(id, "leave", { node: 2 });
     expect(await world.runUntil(() => stateOf(world, 2) === "left")).toBe(true);
@@ -72,7 +64,7 @@ describe("under load", () => {
     const before = world.ring;
     const sentBefore = world.watch.entries;
     await world.join(2);
-    expect(await world.runUntil(() => isSettled(world))).toBe(true);
+    expect(await world.runUntil(() => world.isAtRest)).toBe(true);
     const optimum = movedKeys(before, world.ring, many);
     expect(optimum).toBeGreaterThan(200);
     await world.run(30_000);
@@ -88,7 +80,7 @@ describe("under load", () => {
     await world.run(20);
     await world.admin(2, "abort", {});
     await world.admin(3, "weight", { node: 4, weight: 2 });
-    expect(await world.runUntil(() => isSettled(world))).toBe(true);
+    expect(await world.runUntil(() => world.isAtRest)).toBe(true);
     await world.run(30_000);
     expect(client.refusals).toEqual([]);
     expect(findWrongs(history, await heldIn(world, keys))).toEqual([]);
@@ -108,7 +100,7 @@ describe("a staged change", () => {
     const refused = await put(world, id, "key 0", "no");
     expect(refused).toMatchObject({ kind: "failed", code: "NOT_READY" });
     await world.admin(2, "commit", {});
-    expect(await world.runUntil(() => isSettled(world))).toBe(true);
+    expect(await world.runUntil(() => world.isAtRest)).toBe(true);
     expect(stateOf(world, id)).toBe("member");
     expect(spreadOf(world.ring)).toBeLessThanOrEqual(1);
     expect((await get(world, id, "key 0")).values).toEqual(["kept"]);
@@ -134,7 +126,7 @@ describe("a node that is gone for good", () => {
     world.crash(3);
     await world.run(5_000);
     await world.admin(1, "remove", { node: 3 });
-    expect(await world.runUntil(() => isSettled(world))).toBe(true);
+    expect(await world.runUntil(() => world.isAtRest)).toBe(true);
     await world.restart(3);
     await world.run(60_000);
     expect(world.ringOf(3).members.find(({ id }) => id === 3)?.state).toBe("left");
@@ -157,7 +149,7 @@ describe("a node that is gone for good", () => {
     const swapped = before.map((row) => row.map((node) => (node === 3 ? id : node)));
     expect(world.ring.owners).toEqual(swapped);
     await world.run(60_000);
-    expect(isSettled(world)).toBe(true);
+    expect(world.isAtRest).toBe(true);
     expect(findWrongs(history, await heldIn(world, keys))).toEqual([]);
     expect([...world.watch.wrongs, ...client.wrongs]).toEqual([]);
   });
@@ -175,7 +167,7 @@ describe("a node that is gone for good", () => {
     for (const key of keys) expect((await get(world, 1, key)).values).toEqual(["kept"]);
     const id = await world.join(1, { address: "n2:7400" });
     await world.run(30_000);
-    expect(isSettled(world)).toBe(true);
+    expect(world.isAtRest).toBe(true);
     // What is left of the lost one finds out that it is fenced off.
     await world.restart(2);
     await world.run(10_000);
@@ -197,7 +189,7 @@ describe("two plans on two sides of a cut", () => {
     expect(await few).toContain("QUORUM_UNAVAILABLE");
     await world.admin(3, "leave", { node: 1 }, 3_000);
     world.network.heal();
-    expect(await world.runUntil(() => isSettled(world))).toBe(true);
+    expect(await world.runUntil(() => world.isAtRest)).toBe(true);
     expect([stateOf(world, 1), stateOf(world, 5)]).toEqual(["left", "member"]);
     expect(world.watch.wrongs).toEqual([]);
   });

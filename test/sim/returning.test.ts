@@ -33,7 +33,7 @@ test("a node whose disk was wiped denies nothing before it has refilled", async 
   const id = await world.join(2, { address: "n3:7400" });
   // Every key is read through every node, the newcomer among them, while it refills.
   let reads = 0;
-  while (!world.watch.isFilled || reads < 2 * keys.length) {
+  while (!world.isFilled || reads < 2 * keys.length) {
     const key = keys[reads % keys.length] ?? "";
     const at = world.serving[reads % world.serving.length] ?? 1;
     expect((await get(world, at, key)).values).toEqual([`of ${key}`]);
@@ -56,7 +56,7 @@ test("wiped while all are written to: nothing acknowledged is lost, no dot issue
     world.forget(gone);
     await world.run(4_000);
     await world.join(1, { address: `n${gone}:7400` });
-    await world.runUntil(() => world.watch.isFilled);
+    await world.runUntil(() => world.isFilled);
     expect(world.ring.members.filter(({ state }) => state === "left")).toHaveLength(round + 1);
     await world.run(5_000);
   }

@@ -5,6 +5,7 @@ import { findWrongs, type WriteSeen } from "./checks.ts";
 import { heldIn } from "./inspect.ts";
 import { rough } from "./network.ts";
 import { crashes, cuts, freezes, makeTrouble, settle } from "./trouble.ts";
+import { Upheaval } from "./upheaval.ts";
 import { SimClient } from "./workload.ts";
 import { World } from "./world.ts";
 
@@ -46,16 +47,21 @@ function worldOf(seed: number): World {
   return new World({ seed, nodes: 6, dcOf: (id) => (id <= 3 ? "west" : "east") });
 }
 
-async function runSeed(seed: number): Promise<Ran> {
+async function runSeed(seed: number, withChanges = seed % 2 === 0): Promise<Ran> {
   const world = worldOf(seed);
   await world.start();
   world.network.weather = rough;
   world.network.farWeather = { ...rough, delayMsMin: 40, delayMsMax: 120 };
   const history: WriteSeen[] = [];
   const clients = startClients(world, seed, history, world.timeline.now + 20_000);
-  const kinds = [crashes(3), cuts, freezes];
+  const upheaval = new Upheaval();
+  const kinds = [crashes(3), cuts, freezes, ...(withChanges ? upheaval.kinds : [])];
   const done = await makeTrouble(world, { seed, ms: 20_000, kinds });
-  await settle(world);
+  await settle(world, 10_000);
+  const isAtRest = await upheaval.finish(world);
+  const story = `SEED=${seed}\n${done.join("\n")}\n${world.describe()}`;
+  expect(isAtRest, story).toBe(true);
+  await world.run(80_000);
   return { world, history, clients, done };
 }
 

@@ -68,12 +68,21 @@ export class Watch {
     this.#filling.delete(node);
   }
 
-  /** Whether no live node says that it still fills something. */
-  get isFilled(): boolean {
-    return [...this.#filling.values()].every((filling) => filling.size === 0);
+  /** Whether none of the nodes says that it still fills something. */
+  areFilled(nodes: readonly NodeId[]): boolean {
+    return nodes.every((node) => this.fillingOf(node).length === 0);
+  }
+
+  fillingOf(node: NodeId): readonly Partition[] {
+    return [...(this.#filling.get(node) ?? [])];
   }
 
   installed(node: NodeId, state: RingState): void {
+    // Of what it does not hold any more, a node says nothing.
+    const isHeld = (partition: Partition): boolean =>
+      state.owners[partition]?.includes(node) === true ||
+      state.moves.some((move) => move.partition === partition && move.to.includes(node));
+    this.#filling.set(node, new Set(this.fillingOf(node).filter(isHeld)));
     const name = `${state.generation}/${state.epoch}`;
     const text = JSON.stringify(state);
     const known = this.#epochs.get(name);

@@ -280,6 +280,18 @@ export class World {
     return moves.length === 0 && this.#present.every(isTold) && this.isFilled;
   }
 
+  /** Where the ring stands, for people. */
+  describe(): string {
+    const { members, moves, epoch, generation } = this.ring;
+    const nodes = members.map(({ id, state }) => {
+      const isLive = this.live.includes(id);
+      const knows = isLive ? `epoch ${this.ringOf(id).epoch}` : "down";
+      return `node ${id} ${state}, ${knows}, fills ${this.watch.fillingOf(id).join(" ")}`;
+    });
+    const moving = moves.map(({ partition, to }) => `${partition} to ${to.join(" ")}`).join(", ");
+    return [`epoch ${generation}/${epoch}, moves ${moving}`, ...nodes].join("\n");
+  }
+
   /** Live nodes that have not left. */
   get #present(): readonly NodeId[] {
     const { members } = this.ring;
