@@ -50,7 +50,8 @@ export const advice: Readonly<Record<string, string>> = {
   PEER_AUTH_FAILED: "all nodes of a cluster have the same secret, or certificates of one authority",
   PLAN_CHANGED: "kvctl plan shows it as it is now",
   QUORUM_INVALID: "--r and --w take 1 to n; kvctl status shows n",
-  QUORUM_UNAVAILABLE: "kvctl status shows which nodes are away; --w 1 needs one replica only",
+  QUORUM_UNAVAILABLE:
+    "kvctl status shows which nodes are away; --w 1 needs one replica only, ring force no majority",
   READ_TIMEOUT: "kvctl status shows which nodes are away; --r 1 needs one replica only",
   RESOURCE_EXHAUSTED: "raise the limit as the message says, then start again",
   SEED_UNREACHABLE: "start one of those nodes, or check --join",

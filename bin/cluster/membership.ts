@@ -31,7 +31,7 @@ export function commit(invocation: Invocation): Promise<number> {
     planned: {},
     name: "commit",
     args: options["plan"] === undefined ? {} : { plan: options["plan"] },
-    done: (changed, moves) => movingText("committed", changed, moves),
+    done: (changed, copies) => movingText("committed", changed, copies),
   });
 }
 
@@ -69,7 +69,7 @@ function changeOf(invocation: Invocation, kind: string, more: object): Promise<n
     planned: { changes: [{ kind, node, ...more }] },
     name: kind,
     args: { node, stage, ...more },
-    done: (changed, moves) => (stage ? stagedText(changed) : movingText("done", changed, moves)),
+    done: (changed, copies) => (stage ? stagedText(changed) : movingText("done", changed, copies)),
   });
 }
 
@@ -79,8 +79,8 @@ interface Wanted {
   readonly planned: object | undefined;
   readonly name: string;
   readonly args: object;
-  /** `moves`: of the plan that was shown. */
-  done(changed: Changed, moves: number): string;
+  /** `copies`: to be sent by the plan that was shown. */
+  done(changed: Changed, copies: number): string;
 }
 
 async function change(invocation: Invocation, wanted: Wanted): Promise<number> {
@@ -95,7 +95,7 @@ async function change(invocation: Invocation, wanted: Wanted): Promise<number> {
       return exits.ok;
     }
     const changed = await askNode<Changed>(invocation, client, { name, args });
-    await output.result(changed, wanted.done(changed, shown?.moves.length ?? 0));
+    await output.result(changed, wanted.done(changed, shown?.copies ?? 0));
     return exits.ok;
   });
 }
@@ -113,12 +113,12 @@ async function isWanted({ options, output }: Invocation, question: string): Prom
 }
 
 /** Where an owner is gone its place is taken at once, and no move is left: it fills as an owner. */
-function movingText(done: string, { epoch }: Changed, moves: number): string {
-  if (moves === 0) return `${done}, in epoch ${epoch}; nothing moves\n`;
-  const count = plural(moves, "partition");
+function movingText(done: string, { epoch }: Changed, copies: number): string {
+  if (copies === 0) return `${done}, in epoch ${epoch}; nothing moves\n`;
+  const count = plural(copies, "copy", "copies");
   return `${done}, in epoch ${epoch}; ${count} on the way: kvctl transfers shows how far\n`;
 }
 
 function stagedText({ staged }: Changed): string {
-  return `staged; ${plural(staged, "change")} wait: kvctl plan shows them together\n`;
+  return `staged, beside ${plural(staged - 1, "other change")}: kvctl plan shows what all do together\n`;
 }

@@ -73,7 +73,7 @@ function concerns(found: Status): string[] {
     const left = timeLeftMs === null ? "" : `, about ${duration(timeLeftMs)} left`;
     lines.push(`  ${plural(transfers, "partition")} on the way to new owners${left}`);
   }
-  if (staged > 0) lines.push(`  ${plural(staged, "change")} staged: kvctl plan shows what for`);
+  if (staged > 0) lines.push(`  ${plural(staged, "change")} staged: kvctl plan shows more`);
   if (rebuilding > 0) lines.push(`  ${plural(rebuilding, "copy", "copies")} still filling`);
   lines.push(rootsAgree ? "  all replicas agree" : "  replicas do not (yet) agree");
   return lines;

@@ -15,11 +15,12 @@ export function planText(plan: Plan): string {
     return `  ${named(node)} ${replaces === undefined ? "joins" : `takes the place of ${replaces}`}`;
   });
   const about = bytes === null ? "" : `, about ${size(bytes)}`;
+  const coming = moves.filter(({ from, to }) => to.some((node) => !from.includes(node))).length;
   const moved =
-    moves.length === 0
+    copies === 0
       ? "nothing moves"
-      : `${plural(moves.length, "partition")} move: ${plural(copies, "copy", "copies")}` +
-        ` (at least ${copiesMin})${about}`;
+      : `${plural(copies, "copy", "copies")} of ${plural(coming, "partition")} move` +
+        ` (no plan could do with fewer than ${copiesMin})${about}`;
   const rows = balance.map(({ node, address, dc, weight, state, before, after }) => [
     ...[String(node), address, dc, String(weight), state],
     ...[String(before), String(after), signed(after - before)],

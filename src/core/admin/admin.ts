@@ -4,7 +4,7 @@
  */
 import type { Out } from "../event.ts";
 import { failed } from "../failure.ts";
-import type { Millis, NodeId } from "../ids.ts";
+import type { Millis, NodeId, Partition } from "../ids.ts";
 import type { Command, Result, SurveyMessage } from "../message.ts";
 import type { TransferReport } from "../transfer/transfers.ts";
 import type { StandingView } from "../views.ts";
@@ -213,17 +213,17 @@ export class Admin {
     this.#ask(now, { ask: "state" }, timeoutMs, answer, (answers) => {
       const ring = this.#parts.ring();
       const owned = countOf(ring.state.owners);
-      const sizes = new Map(
-        [...(answers as ReadonlyMap<NodeId, StateReport>)].map(([node, { bytes }]) => [
-          node,
-          bytes / Math.max(1, owned.get(node) ?? 0),
-        ]),
-      );
-      done((partition) => {
-        const told = ring.owners(partition).map((node) => sizes.get(node) ?? 0);
-        const size = Math.max(0, ...told);
-        return ring.owners(partition).some((node) => sizes.has(node)) ? size : undefined;
-      });
+      const reports = answers as ReadonlyMap<NodeId, StateReport>;
+      let filling = 0;
+      for (const { rebuilding } of reports.values()) filling += rebuilding;
+      const bytesOf = (partition: Partition): number | undefined => {
+        const told = ring.owners(partition).flatMap((node) => {
+          const bytes = reports.get(node)?.bytes;
+          return bytes === undefined ? [] : [bytes / Math.max(1, owned.get(node) ?? 0)];
+        });
+        return told.length === 0 ? undefined : Math.max(...told);
+      };
+      done({ bytesOf, filling });
     });
   };
 

@@ -4,14 +4,14 @@
  * in which it is in force.
  */
 import { failed } from "../failure.ts";
-import type { Millis, NodeId, Partition } from "../ids.ts";
+import type { Millis, NodeId } from "../ids.ts";
 import { admit, applied } from "../members/changes.ts";
 import { votersOf } from "../members/proposer.ts";
 import { abort, commitStaged, stage, stageJoin } from "../members/staging.ts";
 import type { Candidate, Failed, Result } from "../message.ts";
 import type { RingState, StagedChange } from "../ring/ring-state.ts";
 import type { LivenessView, RingView } from "../views.ts";
-import { planIdOf, planOf } from "./plan.ts";
+import { type PlanInput, planIdOf, planOf } from "./plan.ts";
 
 export type Given = Readonly<Record<string, unknown>>;
 export type Answer = (result: Result) => void;
@@ -43,7 +43,7 @@ export interface MembershipParts {
     now: Millis,
     timeoutMs: Millis,
     answer: Answer,
-    done: (bytesOf: (partition: Partition) => number | undefined) => void,
+    done: (sizes: Pick<PlanInput, "bytesOf" | "filling">) => void,
   ): void;
 }
 
@@ -139,10 +139,10 @@ function plan(
     answer(wrong);
     return;
   }
-  parts.sizes(now, deadlineMs, answer, (bytesOf) => {
+  parts.sizes(now, deadlineMs, answer, (sizes) => {
     const isLive = (node: NodeId): boolean => parts.liveness.isLive(node);
     const made = changes.filter((change) => change.kind !== "failed");
-    const found = planOf({ state: parts.ring().state, changes: made, bytesOf, isLive });
+    const found = planOf({ state: parts.ring().state, changes: made, ...sizes, isLive });
     answer("kind" in found ? found : json(found));
   });
 }

@@ -50,6 +50,8 @@ export interface PlanInput {
   /** About how many bytes one copy of the partition has. */
   bytesOf(partition: Partition): number | undefined;
   isLive(node: NodeId): boolean;
+  /** Copies of partitions, over all nodes, that are not complete yet. */
+  readonly filling: number;
 }
 
 export function planOf(input: PlanInput): Plan | Failed {
@@ -123,7 +125,7 @@ function bytesOfMoves(moves: readonly PlannedMove[], { bytesOf }: PlanInput): nu
 }
 
 function warningsOf(input: PlanInput, next: RingState, goal: Owners): readonly string[] {
-  const { state, changes, isLive } = input;
+  const { state, changes, isLive, filling } = input;
   const warnings: string[] = [];
   const present = new Set(next.members.flatMap((one) => (one.state === "left" ? [] : [one.id])));
   const lost = state.owners.filter((row) => !row.some((node) => present.has(node))).length;
@@ -131,6 +133,9 @@ function warningsOf(input: PlanInput, next: RingState, goal: Owners): readonly s
   for (const { kind, node } of changes) {
     if (kind !== "remove" || !isLive(node)) continue;
     warnings.push(`node ${node} is live: leave lets it hand over what it holds, remove does not`);
+  }
+  if (filling > 0 && changes.some(({ kind }) => kind === "remove")) {
+    warnings.push(`${filling} copies are not complete yet: what is struck out may be missed`);
   }
   const staying = next.members.filter((member) => member.state === "member");
   for (const dc of new Set(staying.map((member) => member.dc))) {

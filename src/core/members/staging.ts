@@ -30,14 +30,14 @@ export function stage(
   state: RingState,
   change: Exclude<StagedChange, { kind: "join" }>,
 ): RingState | Failed {
-  // Whether it could be made at all, beside what is staged already, is said now.
   const { node } = change;
   const isWaiting = state.members.some((one) => one.id === node && one.state === "joining");
   if (isWaiting) return applied(state, [change]);
-  const before = state.staged.filter((other) => other.node !== node);
-  const trial = applied(state, [...before, change]);
-  if ("kind" in trial) return trial;
-  return staged(state, change);
+  const next = staged(state, change);
+  if ("kind" in next) return next;
+  // Whether it could be made at all, with what is staged already, is said now.
+  const trial = applied(next, next.staged);
+  return "kind" in trial ? trial : next;
 }
 
 /** Makes everything that is staged, in one epoch. */
