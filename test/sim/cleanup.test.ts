@@ -1,8 +1,8 @@
 /** Clean-up rounds over whole clusters: what is forgotten, and what never comes back. */
 import { expect, test } from "vitest";
-import type { RoundState } from "../../src/core/event.ts";
 import type { NodeId } from "../../src/core/ids.ts";
 import { versionsAt } from "./inspect.ts";
+import { roundsAt } from "./rounds.ts";
 import { agreedOn, get, ownersOf, put } from "./story.ts";
 import { World } from "./world.ts";
 
@@ -10,21 +10,11 @@ import { World } from "./world.ts";
 const quick = { intervalMs: 2_000, retryMs: 500, restMs: 200 };
 const keys = Array.from({ length: 24 }, (_, i) => `key ${i}`);
 
-/** Of one node: what its store says of clean-up. */
-async function roundsOf(world: World, node: NodeId): Promise<readonly RoundState[]> {
-  let rounds: readonly RoundState[] | undefined;
-  world.storeOf(node).run({ kind: "survey-rounds" }, (outcome) => {
-    if (outcome.kind === "rounds") rounds = outcome.rounds;
-  });
-  await world.timeline.runUntil(world.timeline.now + 10_000, () => rounds !== undefined);
-  return rounds ?? [];
-}
-
 /** Keys with a past, over all nodes. */
 async function reapableIn(world: World): Promise<number> {
   let reapable = 0;
   for (const id of world.live) {
-    for (const state of await roundsOf(world, id)) reapable += state.reapable;
+    for (const state of await roundsAt(world, id)) reapable += state.reapable;
   }
   return reapable;
 }

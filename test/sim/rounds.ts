@@ -1,0 +1,13 @@
+/** What the store of a node in a world says of clean-up. */
+import type { RoundState } from "../../src/core/event.ts";
+import type { NodeId } from "../../src/core/ids.ts";
+import type { World } from "./world.ts";
+
+export async function roundsAt(world: World, node: NodeId): Promise<readonly RoundState[]> {
+  let rounds: readonly RoundState[] | undefined;
+  world.storeOf(node).run({ kind: "survey-rounds" }, (outcome) => {
+    if (outcome.kind === "rounds") rounds = outcome.rounds;
+  });
+  await world.timeline.runUntil(world.timeline.now + 10_000, () => rounds !== undefined);
+  return rounds ?? [];
+}
