@@ -350,9 +350,11 @@ export class Handoff {
       const targets = neighboursOf(ring, entry.key);
       if (targets.length === 0) continue;
       left += 1;
-      out.store({ kind: "keep-hints", targets, entry, round }, ({ kind }) =>
-        step(kind === "durable"),
-      );
+      out.store({ kind: "keep-hints", targets, entry, round }, (outcome) => {
+        // No room for one that has been away for long: comparing the copies brings it to that one.
+        const isFull = outcome.kind === "failed" && outcome.code === "HINTS_FULL";
+        step(outcome.kind === "durable" || isFull);
+      });
     }
     // What of them is stale was superseded since, and need not come again.
     out.store({ kind: "merge", entries, round }, ({ kind }) => step(kind === "merged"));

@@ -61,9 +61,11 @@ export class Put implements Flight {
       settle: (at) => this.#settle(at),
     });
     const groups = ring.far(partition);
-    this.#far = new FarCopies(this.#parts, {
-      ...{ id: this.id, key, deadlineMs, groups, trace: this.#trace },
-    });
+    if (groups.length > 0) {
+      const { id } = this;
+      const trace = this.#trace;
+      this.#far = new FarCopies(this.#parts, { id, key, deadlineMs, groups, trace });
+    }
     this.#trace?.add(now, self, `coordinates: ${described(placement, partition)} w=${this.#w}`);
     // Before anything is written: what cannot succeed must leave no trace (Jepsen on Riak's PW).
     if (this.#copies.verdict() === "impossible") this.#refuse(placement);
