@@ -1,6 +1,6 @@
 /**
- * token: the file of clients' tokens that a node is given with --token-file. A token is printed once
- * and kept nowhere; the file holds its hash. Nodes see within seconds that the file has changed.
+ * token: the file of clients' tokens that a node is given with --token-file. A token is printed
+ * once and kept nowhere; the file holds its hash. Nodes see within seconds that it has changed.
  */
 import { createHash, randomBytes } from "node:crypto";
 import type { TokenEntry } from "../../src/runtime/tokens.ts";

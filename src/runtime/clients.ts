@@ -10,13 +10,12 @@ import type { Key } from "../core/key.ts";
 import type { Command, Failed, Message, Result } from "../core/message.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
 import { type Principal, refusalOfCommand } from "./access.ts";
-import { Audit } from "./audit.ts";
 import { type ClientLimits, ClientLink, type Sent } from "./client-link.ts";
 import type { Contexts } from "./contexts.ts";
 import type { ClientVerdict, Knock, Pass } from "./gate.ts";
 import type { KeepAlive } from "./keep-alive.ts";
 import type { Admission, Incoming } from "./listener.ts";
-import type { Log } from "./log.ts";
+import { type Log, seldom } from "./log.ts";
 import type { Turn } from "./outbox.ts";
 import type { Headers } from "./sockets.ts";
 
@@ -36,9 +35,10 @@ export interface ClientsParts {
   readonly log: Log;
   readonly limits: ClientLimits;
   readonly gate: ClientGate;
-  submit(id: RequestId, command: Command): void;
+  /** `by` says on whose behalf, for the record. */
+  submit(id: RequestId, command: Command, by: string): void;
   /** Answers a command that is the runtime's own (join); false leaves it to the core. */
-  answerOwn(command: AdminCommand, answer: (result: Result) => void): boolean;
+  answerOwn(command: AdminCommand, by: string, answer: (result: Result) => void): boolean;
 }
 
 /** Who waits for a result: a connection, or this process itself. */
@@ -47,7 +47,6 @@ type Waiting =
       readonly link: ClientLink;
       readonly request: RequestId;
       readonly key: Key | undefined;
-      readonly ended: ((result: Result) => void) | undefined;
     }
   | { readonly link: undefined; readonly answer: (result: Result) => void };
 
@@ -58,10 +57,12 @@ interface Visit {
 }
 
 const retryAfterMs = 50;
+/** Whoever is refused again and again fills no log. */
+const refusedMs = 1_000;
 
 export class Clients {
   readonly #parts: ClientsParts;
-  readonly #audit: Audit;
+  readonly #sayRefused: (said: object) => void;
   readonly #links = new Map<ClientLink, Visit>();
   readonly #waiting = new Map<RequestId, Waiting>();
   #last: RequestId = 0;
@@ -72,7 +73,10 @@ export class Clients {
 
   constructor(parts: ClientsParts) {
     this.#parts = parts;
-    this.#audit = new Audit(parts.log);
+    this.#sayRefused = seldom(
+      (said, suppressed) => parts.log.audit("command.refused", { ...said, suppressed }),
+      refusedMs,
+    );
     this.#ring = parts.ring;
   }
 
@@ -142,8 +146,8 @@ export class Clients {
   }
 
   /** A request of this process itself. */
-  request(command: Command, answer: (result: Result) => void): void {
-    this.#submit(command, { link: undefined, answer });
+  request(command: Command, by: string, answer: (result: Result) => void): void {
+    this.#submit(command, { link: undefined, answer }, by);
   }
 
   /** The core's answer. Whoever asked may be gone. */
@@ -219,25 +223,25 @@ export class Clients {
       return undefined;
     }
     const key = "key" in opened ? opened.key : undefined;
-    const visit = this.#links.get(link);
-    const isAct = opened.kind === "admin" && visit !== undefined;
-    const ended = isAct
-      ? this.#audit.begin({ ...visit.pass, remote: visit.remote }, opened)
-      : undefined;
-    const waiting = { link, request, key, ended };
+    const by = this.#nameOf(link);
+    const waiting = { link, request, key };
     const isOwn =
       opened.kind === "admin" &&
-      this.#parts.answerOwn(opened, (result) => this.#answer(waiting, result));
-    if (!isOwn) this.#submit(opened, waiting);
+      this.#parts.answerOwn(opened, by, (result) => this.#answer(waiting, result));
+    if (!isOwn) this.#submit(opened, waiting, by);
     return undefined;
   }
 
   #answer(
-    { link, request, key, ended }: Extract<Waiting, { readonly request: RequestId }>,
+    { link, request, key }: Extract<Waiting, { readonly request: RequestId }>,
     result: Result,
   ): void {
-    ended?.(result);
     link.answer(request, this.#sealed(result, key));
+  }
+
+  #nameOf(link: ClientLink): string {
+    const visit = this.#links.get(link);
+    return visit === undefined ? "" : `${visit.pass.principal.name} at ${visit.remote}`;
   }
 
   /** Undefined when the client may. */
@@ -247,14 +251,15 @@ export class Clients {
     const { principal } = visit.pass;
     const refusal = refusalOfCommand(principal, command);
     if (refusal === undefined) return undefined;
-    this.#audit.refused({ principal, remote: visit.remote }, command, refusal.message);
+    const act = command.kind === "admin" ? command.name : command.kind;
+    this.#sayRefused({ who: this.#nameOf(link), act, outcome: refusal.code, why: refusal.message });
     return refusal;
   }
 
-  #submit(command: Command, waiting: Waiting): void {
+  #submit(command: Command, waiting: Waiting, by: string): void {
     this.#last += 1;
     this.#waiting.set(this.#last, waiting);
-    this.#parts.submit(this.#last, command);
+    this.#parts.submit(this.#last, command, by);
   }
 
   /** The command with the context that its token holds. */

@@ -65,8 +65,8 @@ export class Driver {
     this.#inbox.push({ kind: "message", now: this.#parts.clock.now(), from, message });
   }
 
-  request(id: RequestId, command: Command): void {
-    this.#inbox.push({ kind: "request", now: this.#parts.clock.now(), id, command });
+  request(id: RequestId, command: Command, by: string): void {
+    this.#inbox.push({ kind: "request", now: this.#parts.clock.now(), id, command, by });
   }
 
   damage(partition: Partition): void {
@@ -141,6 +141,9 @@ export class Driver {
         break;
       case "refused":
         this.#sayRefused({ what: notice.what, why: notice.why });
+        break;
+      case "audit":
+        log.audit("command.done", fields);
         break;
       case "read-repair":
         // Keys are the users' affair: a log says that one was repaired, not which.

@@ -21,6 +21,7 @@ import { clientLimits } from "./client-link.ts";
 import { Clients } from "./clients.ts";
 import type { Settings } from "./config.ts";
 import { ContextKeys } from "./context-keys.ts";
+import type { MacKeys } from "./contexts.ts";
 import type { Door } from "./door.ts";
 import { Driver } from "./driver.ts";
 import type { Gate } from "./gate.ts";
@@ -81,6 +82,8 @@ interface Fate {
 
 /** Requests under way at a close are waited for at most so long. */
 const drainMsMax = 5_000;
+/** An operator's command that the core knows nothing of: contexts are the edge's affair. */
+const rotation = "rotate-context-key";
 
 export class Running implements RunningNode {
   readonly address: string;
@@ -138,7 +141,7 @@ export class Running implements RunningNode {
     parts: RunningParts,
     { store, died, stop }: Fate & { readonly store: Store },
   ) {
-    const { membership, settings, log, clock, gate, engine } = parts;
+    const { membership, settings, log, clock, gate } = parts;
     const { identity, ring } = membership;
     const majority = Math.floor(ring.n / 2) + 1;
     this.address = identity.address;
@@ -150,42 +153,24 @@ export class Running implements RunningNode {
     this.#store = store;
     const shared = { ring, turn: this.#turn, keepAlive: this.#keepAlive, log, gate };
     const now = (): number => clock.now();
-    this.#contextKeys = new ContextKeys({
-      clusterId: identity.clusterId,
-      keys: identity.contextKeys,
-      newKey: newMacKey,
-      save: (contextKeys) => {
-        const record = encodeIdentity({ ...identity, contextKeys });
-        return engine.put(metaKey(identityName), record, { sync: true });
-      },
-      tell: (keys) => this.#peers.tell({ kind: "context-keys", keys }),
-      failed: (error) => log.error("context-key.not-kept", { why: textOf(error) }),
-    });
-    this.#belonging = new Belonging(
-      {
-        self: identity.id,
-        gate,
-        now,
-        onRefused: () => stop(refusedError(identity.id)),
-        onLeft: () => log.warn("node.left", { id: identity.id }),
-        onRing: (from, state) => this.#driver.message(from, { kind: "ring", state }),
-      },
-      ring,
+    this.#contextKeys = contextKeysOf(parts, (keys) =>
+      this.#peers.tell({ kind: "context-keys", keys }),
     );
+    this.#belonging = this.#follow(stop);
     const welcome = new Welcome({
       ring: () => this.#ring,
       contextKeys: () => this.#contextKeys.keys,
       now,
-      request: (command, answer) => this.#clients.request(command, answer),
+      request: (command, answer) => this.#clients.request(command, "a node", answer),
     });
     this.#clients = new Clients({
       ...shared,
       contexts: this.#contextKeys,
       limits: clientLimits,
-      submit: (id, command) => this.#driver.request(id, command),
-      answerOwn: (command, answer) => {
-        if (command.name !== "rotate-context-key") return welcome.answer(command, answer);
-        void this.#rotate().then(answer);
+      submit: (id, command, by) => this.#driver.request(id, command, by),
+      answerOwn: (command, by, answer) => {
+        if (command.name !== rotation) return welcome.answer(command, answer);
+        void this.#rotate(by).then(answer);
         return true;
       },
     });
@@ -204,8 +189,8 @@ export class Running implements RunningNode {
       contextKeys: (keys) => this.#contextKeys.learn(keys),
     });
     const { r = majority, w = majority } = settings;
-    const random = seededRandom(randomBytes(4).readUInt32LE());
     const { id: self, started } = identity;
+    const random = seededRandom(randomBytes(4).readUInt32LE());
     this.#driver = new Driver({
       self,
       core: new Node({ self, started, ring, random, r, w }),
@@ -261,6 +246,20 @@ export class Running implements RunningNode {
     log.info("node.serving", { id: this.id, address: this.address, clusterId: this.clusterId });
   }
 
+  /** What the ring says of this node from now on. */
+  #follow(stop: Fate["stop"]): Belonging {
+    const { membership, log, clock, gate } = this.#parts;
+    const { id } = membership.identity;
+    const parts = {
+      ...{ self: id, gate, now: () => clock.now() },
+      onRefused: () => stop(refusedError(id)),
+      onLeft: () => log.warn("node.left", { id }),
+      onRing: (from: NodeId, state: RingState) =>
+        this.#driver.message(from, { kind: "ring", state }),
+    };
+    return new Belonging(parts, membership.ring);
+  }
+
   #admit(incoming: Incoming): Admission {
     if (incoming.protocol === "client") return this.#clients.admit(incoming);
     const hello = decodeHello(incoming.headers);
@@ -270,13 +269,14 @@ export class Running implements RunningNode {
     return this.#clients.admitNewcomer(incoming, verdict.headers);
   }
 
-  async #rotate(): Promise<Result> {
-    try {
-      const number = await this.#contextKeys.rotate();
-      return { kind: "answer", json: JSON.stringify({ number }) };
-    } catch (error) {
-      return failed("IO", `the new key could not be kept: ${textOf(error)}`);
-    }
+  async #rotate(by: string): Promise<Result> {
+    const result = await this.#contextKeys.rotate().then(
+      (number): Result => ({ kind: "answer", json: JSON.stringify({ number }) }),
+      (error) => failed("IO", `the new key could not be kept: ${textOf(error)}`),
+    );
+    const outcome = result.kind === "failed" ? result.code : "ok";
+    this.#parts.log.audit("command.done", { act: rotation, by, outcome });
+    return result;
   }
 
   #ringChanged(state: RingState): void {
@@ -312,6 +312,24 @@ export class Running implements RunningNode {
 function refusedError(id: NodeId): ClusterError {
   const message = `the plan to let this node in as node ${id} was taken back`;
   return new ClusterError("JOIN_ABORTED", `${message}; its directory is of no further use`);
+}
+
+function contextKeysOf(
+  { membership, engine, log }: RunningParts,
+  tell: (keys: MacKeys) => void,
+): ContextKeys {
+  const { identity } = membership;
+  return new ContextKeys({
+    clusterId: identity.clusterId,
+    keys: identity.contextKeys,
+    newKey: newMacKey,
+    save: (contextKeys) => {
+      const record = encodeIdentity({ ...identity, contextKeys });
+      return engine.put(metaKey(identityName), record, { sync: true });
+    },
+    tell,
+    failed: (error) => log.error("context-key.not-kept", { why: textOf(error) }),
+  });
 }
 
 function textOf(error: unknown): string {

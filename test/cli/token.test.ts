@@ -87,7 +87,7 @@ test("a secret for nodes is new, long and its owner's alone", async () => {
   expect(await kvctl(["token", "secret", path])).toMatchObject({ code: 2 });
 });
 
-test("a node takes them, until they are taken back, and says nothing of them in its log", async () => {
+test("a node takes them until they are taken back, and its log says nothing of them", async () => {
   const directory = scratch();
   const [tokens, held, value] = [join(directory, "t.json"), join(directory, "ada"), "v4lu3-c4n4ry"];
   const secret = join(directory, "peer.secret");
@@ -114,10 +114,18 @@ test("a node takes them, until they are taken back, and says nothing of them in 
     const audited = log.split("\n").filter((line) => line.includes('"audit":true'));
     const lines = audited.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(lines).toContainEqual(
-      expect.objectContaining({ event: "command.refused", who: "token ada", act: "repair" }),
+      expect.objectContaining({
+        event: "command.refused",
+        who: expect.stringContaining("token ada"),
+        act: "repair",
+      }),
     );
     expect(lines).toContainEqual(
-      expect.objectContaining({ event: "command.done", who: "token root", outcome: "done" }),
+      expect.objectContaining({
+        event: "command.done",
+        by: expect.stringContaining("token root"),
+        outcome: "ok",
+      }),
     );
     expect(lines).toContainEqual(
       expect.objectContaining({ event: "auth.refused", code: "AUTH_REQUIRED" }),

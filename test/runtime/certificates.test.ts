@@ -15,7 +15,7 @@ function made(more: Partial<X509Certificate>): X509Certificate {
   return { subject: "CN=x", validTo: "Jan 1 2040 GMT", ...more } as X509Certificate;
 }
 
-test("nodes and clients are told apart by their URI, and clients' roles by their organization", () => {
+test("nodes and clients differ by their URI, roles of clients by their organization", () => {
   expect(read({ kind: "node", name: "n1", hosts: ["a.example"] })).toMatchObject({
     ...{ kind: "node", name: "n1" },
   });

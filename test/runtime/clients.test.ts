@@ -52,7 +52,7 @@ async function edge(limits: Partial<ClientLimits> = {}): Promise<Edge> {
           : failed("CONTEXT_INVALID", "no context of ours"),
     },
     submit: (id, command) => submitted.push({ id, command }),
-    answerOwn: (command, answer) => {
+    answerOwn: (command, _by, answer) => {
       if (command.name === "own") answer({ kind: "answer", json: '"own"' });
       return command.name === "own";
     },

@@ -77,7 +77,7 @@ describe("on one node", () => {
 });
 
 describe("between nodes", () => {
-  test("one that was away learns the newest two, and its own old ones are not taken up", async () => {
+  test("one that was away learns the newest two, and its old ones are not taken up", async () => {
     const [here, away] = [member(), member()];
     await here.own.rotate();
     await here.own.rotate();

@@ -55,7 +55,7 @@ test("a message to the node itself comes back as an event, after the one in hand
   const { driver, events, done } = world((event) =>
     event.kind === "request" ? [ping(1), ping(2)] : event.kind === "message" ? [ping(3)] : [],
   );
-  driver.request(9, { kind: "admin", name: "ring", arguments: "", deadlineMs: 100 });
+  driver.request(9, { kind: "admin", name: "ring", arguments: "", deadlineMs: 100 }, "ada");
   expect(events.map(({ kind }) => kind)).toEqual(["request", "message"]);
   expect(events[1]).toMatchObject({ from: 1, message: { kind: "ping", sequence: 1 } });
   expect(done).toEqual(["ping to 2", "ping to 3"]);
@@ -109,7 +109,7 @@ test("a bug costs the event in hand: its request is answered, the next one is se
     { log },
   );
   for (const id of [1, 2]) {
-    driver.request(id, { kind: "admin", name: "ring", arguments: "", deadlineMs: 100 });
+    driver.request(id, { kind: "admin", name: "ring", arguments: "", deadlineMs: 100 }, "ada");
   }
   expect(done).toEqual(["reply 1 failed", "reply 2 answer"]);
   expect(errors).toEqual(["core.failed"]);

@@ -46,7 +46,7 @@ describe("the lobby", () => {
 });
 
 describe("failures", () => {
-  test("ten a minute are answered at once, later ones ever later, and others are not held up", () => {
+  test("ten a minute are answered at once, later ones ever later, others as before", () => {
     const failures = new Failures();
     const delays = Array.from({ length: 20 }, () => failures.delayOf("a", 1_000));
     expect(delays.slice(0, 10)).toEqual(new Array(10).fill(0));

@@ -105,7 +105,7 @@ test("a new certificate is shown without a restart, and a bad one never", async 
   expect(await shownBy(node)).toBe(after);
 });
 
-test("an authority that is replaced is believed no more, also by those who are connected", async () => {
+test("an authority that is replaced is believed no more, by open connections neither", async () => {
   const { tlsCa } = world;
   const node = await world.start("a", { n: 1, ...world.tls(), tlsCa });
   const tls = world.clientTls("ada", "write");

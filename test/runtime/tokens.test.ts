@@ -1,4 +1,4 @@
-/** The token file: what it may hold, that everything wrong is said, and that no token is repeated. */
+/** The token file: what it may hold; all that is wrong is said, and no token is repeated. */
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
