@@ -146,6 +146,7 @@ export class Node implements Out {
       ...{ ...common, standing },
       tuning: { ...cleanupDefaults, ...cleanup },
       exchange: (done, partitions) => this.#exchanges.exchangeNow(done, partitions),
+      isGiven: (partition) => this.#departed.isGiven(partition),
       lost: (now, partition) => standing.lost(now, partition),
     });
     this.#coordinator = new Coordinator({ ...common, standing, r, w });

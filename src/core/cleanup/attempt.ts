@@ -57,6 +57,9 @@ type Step = "cut" | "rest" | "loose" | "compare" | "spread" | "seal" | "over";
 type Cut = StoreOutcome & { readonly kind: "cut" };
 type Answer = CleanupMessage & { readonly kind: "cut" | "loose" | "sealed" };
 
+/** More than one every ten minutes for a year. */
+const roundsPerEpoch = 1 << 16;
+
 export class Attempt {
   readonly #parts: AttemptParts;
   readonly #ring: RingView;
@@ -148,6 +151,8 @@ export class Attempt {
     }
     if (this.#waiting.size > 0) return;
     const own = this.#cuts.get(this.#parts.self)?.round;
+    // No promise of an earlier epoch counts in this one: its maker may have lost the partition.
+    this.#round = this.#ring.state.epoch * roundsPerEpoch + 1;
     for (const [owner, cut] of this.#cuts) {
       this.#round = Math.max(this.#round, cut.round + 1, cut.promised + 1);
       if (cut.round === own) continue;

@@ -59,6 +59,8 @@ export interface CleanupParts {
     done: (counts: { readonly partitions: number }) => void,
     partitions: readonly Partition[],
   ): void;
+  /** The owners have all that this node, which is none (any more), has left of the partition. */
+  isGiven(partition: Partition): boolean;
   /** What is held of the partition is not to be believed: it has to be filled again. */
   lost(now: Millis, partition: Partition): void;
 }
@@ -271,10 +273,10 @@ export class Cleanup {
 
   #answerLoose(from: NodeId, message: CleanupMessage & { readonly kind: "loose-ask" }): void {
     const { partition, attempt, epoch } = message;
-    const { out, self } = this.#parts;
+    const { out, self, isGiven } = this.#parts;
     const ring = this.#parts.ring();
     if (epoch !== ring.state.epoch || partition >= ring.partitions) return;
-    const isHolder = ring.holders(partition).includes(self);
+    const isHolder = ring.holders(partition).includes(self) || isGiven(partition);
     out.store({ kind: "loose", partition, isHolder }, (outcome) => {
       const isFree = outcome.kind === "loose" && outcome.isFree;
       out.send(from, { kind: "loose", partition, attempt, isFree });
