@@ -55,7 +55,10 @@ async function run() {
   for (let round = 0; round < rounds; round++) {
     for (const attack of attacks) {
       quiet.push(await load(client, seconds));
-      const attacker = await startAttacker({ attack, address: node, ca, token });
+      const attacker = await startAttacker({
+        ...{ attack, address: node, ca, token },
+        isElsewhere: true,
+      });
       under.get(attack).push(await load(client, seconds));
       attacker.kill("SIGKILL");
     }
