@@ -11,6 +11,7 @@ import type {
 } from "../native-free-engine/index.ts";
 import type { Client, ConnectOptions } from "./client/api.ts";
 import type { NodeConfig } from "./runtime/config.ts";
+import type { Restored, RestoreOptions } from "./runtime/restore.ts";
 import type { RunningNode } from "./runtime/server.ts";
 
 export {
@@ -61,6 +62,7 @@ export {
   isClusterError,
 } from "./errors.ts";
 export type { NodeConfig } from "./runtime/config.ts";
+export type { Restored, RestoreOptions } from "./runtime/restore.ts";
 export type { RunningNode } from "./runtime/server.ts";
 
 /**
@@ -79,6 +81,12 @@ export async function connect(
 ): Promise<Client> {
   const { connect: open } = await import("./client/client.ts");
   return open(endpoints, options);
+}
+
+/** Makes a node's directory of a checkpoint; for that node, or for a whole cluster (`whole`). */
+export async function restoreNode(options: RestoreOptions): Promise<Restored> {
+  const { restoreNode: restore } = await import("./runtime/restore.ts");
+  return restore(options);
 }
 
 /** As in "everwrite/engine": opens a database directory of this process alone. */

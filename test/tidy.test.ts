@@ -28,6 +28,7 @@ const importersOf: Readonly<Record<string, readonly string[]>> = {
     "native-free-engine/disk/node-disk.ts",
     "native-free-engine/disk/node-lock.ts",
     "src/runtime/files.ts",
+    "src/runtime/checkpoint-files.ts",
   ],
   "node:zlib": ["native-free-engine/table/codec.ts"],
 };

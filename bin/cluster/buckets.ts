@@ -1,6 +1,6 @@
 /** bucket create, list and set: named key spaces and their properties. */
 import type { BucketProperties, Client } from "../../src/client/api.ts";
-import type { BucketRecord } from "../../src/core/ring/ring-state.ts";
+import type { BucketRecord } from "../../src/index.ts";
 import { CommandError, exits, usage } from "../exit.ts";
 import type { Invocation } from "../invocation.ts";
 import { table } from "../table.ts";

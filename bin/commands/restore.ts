@@ -15,7 +15,7 @@ export async function restore(invocation: Invocation): Promise<number> {
   if (addresses !== undefined && whole === undefined) {
     throw usage("--addresses goes with --whole", "one node comes back where it was");
   }
-  const { restoreNode } = await import("../../src/runtime/restore.ts");
+  const { restoreNode } = await import("../../src/index.ts");
   const checkpoint = args[0] ?? "";
   const restored = await restoreNode({ checkpoint, data, whole: whole as string, addresses });
   const { id, clusterId, address } = restored;

@@ -57,8 +57,8 @@ export interface GetOptions extends CallOptions {
   readonly r?: number | undefined;
   /**
    * Makes one value of siblings, in place of the bucket's resolver: with it `found.value` is the
-   * merged one, where it would throw CONFLICT. Called only when there are several, with all of them;
-   * `found.values` still has them. Nothing is written back: `update` does that.
+   * merged one, where it would throw CONFLICT. Called only when there are several, with all of
+   * them; `found.values` still has them. Nothing is written back: `update` does that.
    */
   readonly resolve?: ((values: Uint8Array[]) => BytesInput) | undefined;
 }
@@ -72,8 +72,8 @@ export interface PutOptions extends CallOptions {
   /** How many replicas must have it: 1 to n. Default: the bucket's, else the cluster's. */
   readonly w?: number | undefined;
   /**
-   * The value disappears so many milliseconds from now: above 0, at most ten years, or Infinity for
-   * never. Default: as its bucket says, and never where that says nothing.
+   * The value disappears so many milliseconds from now: above 0, at most ten years, or Infinity
+   * for never. Default: as its bucket says, and never where that says nothing.
    */
   readonly ttlMs?: number | undefined;
 }
@@ -151,7 +151,7 @@ export interface BucketProperties {
   readonly w?: number | undefined;
   /** What makes one value of siblings. `siblings` makes none: the caller has to. */
   readonly resolver?: BucketRecord["resolver"] | undefined;
-  /** How long values live; 0 or Infinity: for ever. What was written before keeps the time it has. */
+  /** How long values live; 0 or Infinity: for ever. What was written before keeps its own time. */
   readonly ttlMs?: number | undefined;
 }
 

@@ -25,7 +25,7 @@ import {
   valueFrom,
 } from "./input.ts";
 import { inLanes } from "./lanes.ts";
-import { resolverOf } from "./resolve/resolver.ts";
+import { resolverOf } from "./resolve/bucket-resolver.ts";
 import { type ScanParts, scanAll } from "./scan.ts";
 import { readOptions, update } from "./update.ts";
 

@@ -13,7 +13,7 @@ import {
   ttlMsMax,
   valueBytesMax,
 } from "../core/limits.ts";
-import { faultOfBucketName } from "../core/members/buckets.ts";
+import { faultOfBucketName } from "../core/ring/buckets.ts";
 import { ClusterError } from "../errors.ts";
 import type { BucketProperties, BytesInput, ConnectOptions } from "./api.ts";
 import { Context } from "./context.ts";

@@ -6,7 +6,7 @@ import type { Found, ScanOptions } from "./api.ts";
 import type { Calls } from "./calls.ts";
 import { foundIn, resolvedAs, unexpected } from "./found.ts";
 import { limitFrom, prefixFrom, signalFrom, timeoutFrom } from "./input.ts";
-import { resolverOf } from "./resolve/resolver.ts";
+import { resolverOf } from "./resolve/bucket-resolver.ts";
 
 const pageKeys = 500;
 

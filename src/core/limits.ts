@@ -33,6 +33,9 @@ export const stagedMax = 100;
  * get there: a higher number always says more.
  */
 export const generationEpochs = 1_000_000;
+/** Processes of itself, and of each other member, that a node remembers. */
+export const ownLivesMax = 64;
+export const seenLivesMax = 16;
 export const deadlineMsDefault = 5_000;
 export const deadlineMsMin = 10;
 export const deadlineMsMax = 60_000;

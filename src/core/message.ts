@@ -8,6 +8,7 @@ import type { Operation } from "./clock/operations.ts";
 import type { CausalContext, Versions } from "./clock/versions.ts";
 import type { Actor, Millis, NodeId, Partition, RequestId } from "./ids.ts";
 import type { Key } from "./key.ts";
+import type { LivesMessage } from "./members/lives-message.ts";
 import type { Member, RingState } from "./ring/ring-state.ts";
 
 /** Four bytes and four bytes: a hash of versions, of a tree node. */
@@ -252,21 +253,6 @@ export type GossipMessage =
   /** Asks the receiver to ping `target`, because the sender has no answer from it. */
   | { readonly kind: "ping-for"; readonly sequence: number; readonly target: NodeId }
   | { readonly kind: "pong-for"; readonly sequence: number; readonly target: NodeId };
-
-/** Telling a node what it did and forgot, because its disk is older than that (lives.ts). */
-export type LivesMessage =
-  /** The lives that the sender's directory knows of, each with a bound of its heartbeats. */
-  | {
-      readonly kind: "lives-ask";
-      readonly started: Millis;
-      readonly lives: readonly { readonly started: Millis; readonly heartbeat: number }[];
-    }
-  /** To the process that began at `started`: lives that were heard of, and are not among those. */
-  | {
-      readonly kind: "lives";
-      readonly started: Millis;
-      readonly forgotten: readonly { readonly started: Millis; readonly heartbeat: number }[];
-    };
 
 /** What an administrator's command asks of every live node. */
 export type SurveyMessage =

@@ -27,7 +27,9 @@ export interface Principal {
 }
 
 /** What everybody is told anyway: a client that watches the ring learns the same. */
-const forEverybody: ReadonlySet<string> = new Set(["ring", "ring-record", "status"]);
+const forEverybody: ReadonlySet<string> = new Set([
+  ...["ring", "ring-record", "status", "bucket-list"],
+]);
 const ofNewcomers: ReadonlySet<string> = new Set(["ring", "ring-record", "join"]);
 
 /** Why the command is not for them; undefined when it is. */

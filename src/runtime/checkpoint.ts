@@ -4,21 +4,17 @@
  * bears the name of a checkpoint is one. It holds the cluster's secrets, as the directory does, and
  * so is for its owner alone. restore.ts makes directories of checkpoints again.
  */
-import {
-  closeSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import type { Engine } from "../../native-free-engine/index.ts";
 import type { NodeId } from "../core/ids.ts";
 import { ClusterError } from "../errors.ts";
+import {
+  bytesIn,
+  lookAt,
+  makeClosedDirectory,
+  moveInPlace,
+  removeDirectory,
+} from "./checkpoint-files.ts";
 
 export interface CheckpointMade {
   readonly path: string;
@@ -44,16 +40,6 @@ export function checkpointsOf(
   };
 }
 
-/** What was renamed or made in a directory survives a power cut once the directory is synced. */
-export function syncDirectory(path: string): void {
-  const handle = openSync(path, "r");
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
-}
-
 async function makeCheckpoint(
   engine: Pick<Engine, "checkpoint">,
   parent: string,
@@ -62,33 +48,23 @@ async function makeCheckpoint(
   const path = join(parent, `node-${id}`);
   const partial = join(parent, `.node-${id}.partial`);
   try {
-    mkdirSync(parent, { recursive: true, mode: 0o700 });
-    if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+    makeClosedDirectory(parent);
+    if (lookAt(path) !== "nothing") {
       throw new ClusterError("CHECKPOINT_EXISTS", `${path} is there already; take another name`);
     }
     // What an earlier process did not finish.
-    rmSync(partial, { recursive: true, force: true });
-    mkdirSync(partial, { mode: 0o700 });
+    removeDirectory(partial);
+    makeClosedDirectory(partial);
     await engine.checkpoint(partial);
-    renameSync(partial, path);
-    syncDirectory(parent);
+    moveInPlace(partial, path);
+    return { path, bytes: bytesIn(path) };
   } catch (error) {
     if (error instanceof ClusterError) throw error;
-    tidyUp(partial);
+    removeDirectory(partial);
     throw new ClusterError("IO", `no checkpoint at ${path}: ${whyOf(error)}`, {
       cause: error,
       applied: "no",
     });
-  }
-  return { path, bytes: bytesIn(path) };
-}
-
-/** Best effort: what is left is removed by the next one of that name. */
-function tidyUp(path: string): void {
-  try {
-    rmSync(path, { recursive: true, force: true });
-  } catch {
-    // Where its parent is no directory there is nothing to remove.
   }
 }
 
@@ -96,9 +72,4 @@ function whyOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   if (!text.includes("EXDEV")) return text;
   return `it must be on the file system of the node's directory, for links (${text})`;
-}
-
-function bytesIn(directory: string): number {
-  const sizes = readdirSync(directory).map((name) => statSync(join(directory, name)).size);
-  return sizes.reduce((sum, size) => sum + size, 0);
 }

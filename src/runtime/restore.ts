@@ -7,27 +7,14 @@
  * the others before it answers that something is not there. Its votes are marked as forgotten
  * (recall.ts), and the others tell it of the lives that the copy does not know (lives.ts).
  *
- * A whole cluster: every node is restored from its own checkpoint of one name, under the same label.
- * The label makes a new cluster id of the old one, the same at every node: nodes and clients that
+ * A whole cluster: each node is restored from its own checkpoint of one name, under one label. That
+ * makes a new cluster id of the old one, the same at every node: nodes and clients that
  * are left over from before are strangers to it, and no context of theirs is taken. What was
  * acknowledged before the checkpoint was begun is in it; hints are still delivered; nothing is
  * filled, since the copies are as complete as they were.
  */
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  constants,
-  copyFileSync,
-  fsyncSync,
-  lstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  rmdirSync,
-  rmSync,
-} from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type Engine, openEngine, verifyEngine } from "../../native-free-engine/index.ts";
 import type { NodeId } from "../core/ids.ts";
 import { ownName, seenName } from "../core/members/lives.ts";
@@ -38,7 +25,7 @@ import type { RingState } from "../core/ring/ring-state.ts";
 import { decodeRing, encodeRing } from "../core/wire/ring.ts";
 import { ClusterError } from "../errors.ts";
 import { metaKey } from "../store/keyspace.ts";
-import { syncDirectory } from "./checkpoint.ts";
+import { copyFiles, lookAt, moveInPlace, oddEntryIn, removeDirectory } from "./checkpoint-files.ts";
 import { encodeIdentity, type Identity, identityName } from "./identity.ts";
 import { readIdentity } from "./node-store.ts";
 
@@ -76,34 +63,26 @@ export async function restoreNode(options: RestoreOptions): Promise<Restored> {
   try {
     copyFiles(options.checkpoint, partial);
     const past = await bringInLine(partial, options);
-    if (lstatSync(data, { throwIfNoEntry: false }) !== undefined) rmdirSync(data);
-    renameSync(partial, data);
-    syncDirectory(dirname(data));
+    moveInPlace(partial, data);
     const { id, clusterId, address } = past.identity;
     return { id, clusterId, address, epoch: past.ring.epoch, data };
   } catch (error) {
-    rmSync(partial, { recursive: true, force: true });
+    removeDirectory(partial);
     throw error;
   }
 }
 
 function refuseFull(path: string): void {
-  const found = lstatSync(path, { throwIfNoEntry: false });
-  if (found === undefined) return;
-  if (found.isDirectory() && readdirSync(path).length === 0) return;
+  if (["nothing", "empty directory"].includes(lookAt(path))) return;
   throw new ClusterError("DATA_DIR_NOT_EMPTY", `${path} is there and holds something`);
 }
 
 /** Every byte is read: a backup that is damaged is better known before the node stands on it. */
 async function checkCheckpoint(path: string): Promise<void> {
-  if (!lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new ClusterError("CHECKPOINT_INVALID", `${path} is no directory`);
-  }
-  for (const entry of readdirSync(path, { withFileTypes: true })) {
-    if (entry.isFile()) continue;
-    const message = `${join(path, entry.name)} is no file, so ${path} is no checkpoint`;
-    throw new ClusterError("CHECKPOINT_INVALID", message);
-  }
+  const found = lookAt(path);
+  if (found !== "directory") throw invalid(path, found === "other" ? "a file" : found);
+  const odd = oddEntryIn(path);
+  if (odd !== undefined) throw invalid(path, `${join(path, odd)} is no plain file`);
   const report = await verifyEngine(path).catch((error: unknown) => {
     throw invalid(path, error instanceof Error ? error.message : String(error));
   });
@@ -113,22 +92,6 @@ async function checkCheckpoint(path: string): Promise<void> {
 
 function invalid(path: string, why: string): ClusterError {
   return new ClusterError("CHECKPOINT_INVALID", `${path} is no whole checkpoint: ${why}`);
-}
-
-function copyFiles(from: string, to: string): void {
-  mkdirSync(to, { recursive: true, mode: 0o700 });
-  for (const name of readdirSync(from)) {
-    const path = join(to, name);
-    // Copied, and not linked: the checkpoint stays what it is, whatever becomes of the node.
-    copyFileSync(join(from, name), path, constants.COPYFILE_FICLONE);
-    const handle = openSync(path, "r+");
-    try {
-      fsyncSync(handle);
-    } finally {
-      closeSync(handle);
-    }
-  }
-  syncDirectory(to);
 }
 
 async function bringInLine(path: string, options: RestoreOptions): Promise<Past> {

@@ -46,7 +46,7 @@ test("what cannot be is refused with its code, and advice", async () => {
   }
 });
 
-test("get and export show what a bucket's resolver makes of siblings, --siblings all of them", async () => {
+test("get and export show what a resolver makes of siblings, --siblings all of them", async () => {
   const { run } = cluster;
   await run("bucket", "create", "tags", "--resolver", "union");
   const in_ = ["--bucket", "tags"];

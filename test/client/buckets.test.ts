@@ -63,7 +63,7 @@ describe("properties", () => {
 });
 
 describe("a resolver", () => {
-  test("makes one value of siblings for get, getMany, scan and update, and keeps them all", async () => {
+  test("makes one value of siblings for get, getMany, scan and update; all are there", async () => {
     await client.createBucket("tags", { resolver: "union" });
     const tags = client.bucket("tags");
     await tags.put("key", '["b","a"]');
@@ -84,7 +84,7 @@ describe("a resolver", () => {
     expect((await tags.get("key")).values.map(text)).toEqual(['["a","b","c","d"]']);
   });
 
-  test("leaves what is not of its form to the caller, and the caller's own goes first", async () => {
+  test("leaves what is not of its form to the caller, whose own goes first", async () => {
     const tags = client.bucket("tags");
     await tags.put("mixed", '["a"]');
     await tags.put("mixed", "no array");

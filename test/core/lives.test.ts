@@ -1,10 +1,11 @@
-/** Disks older than their nodes' deeds: told whenever somebody remembers, and never without cause. */
+/** Disks older than their nodes' deeds: told whenever somebody remembers, never without cause. */
 import { describe, expect, test } from "vitest";
 import type { Notice, Out } from "../../src/core/event.ts";
 import type { NodeId } from "../../src/core/ids.ts";
 import { decodeLives, decodeSeen, encodeLives } from "../../src/core/members/life-records.ts";
 import { Lives, livesDefaults } from "../../src/core/members/lives.ts";
-import type { LivesMessage, Message } from "../../src/core/message.ts";
+import type { LivesMessage } from "../../src/core/members/lives-message.ts";
+import type { Message } from "../../src/core/message.ts";
 import { seededRandom } from "../../src/core/random.ts";
 import type { RingView } from "../../src/core/views.ts";
 

@@ -50,7 +50,7 @@ async function worldWith(properties: object, nodes = 3): Promise<World> {
 }
 
 describe("a bucket", () => {
-  test("is known to every node once it is created through one, also to one that was away", async () => {
+  test("is known to every node once it is created through one, and who was away", async () => {
     const world = new World({ seed: 1, nodes: 3 });
     await world.start();
     world.crash(3);
@@ -100,7 +100,7 @@ describe("a bucket", () => {
 });
 
 describe("an expired value", () => {
-  test("never comes back: by a hint, a comparison, another's read repair, or a restart", async () => {
+  test("never comes back: by a hint, a comparison, a read repair, or a restart", async () => {
     const world = await worldWith({ ttlMs: 5_000 }, 5);
     world.crash(3);
     world.crash(4);
@@ -138,7 +138,7 @@ describe("an expired value", () => {
     expect(replicas.map(({ versions }) => versions.siblings.length)).toEqual([1, 1, 1]);
   });
 
-  test("changes no digest: replicas agree before and after, and nothing is sent for it", async () => {
+  test("changes no digest: replicas agree all the time, and nothing is sent for it", async () => {
     const world = await worldWith({ ttlMs: 3_000 });
     await put(world, 1, "old");
     await world.run(1_000);
@@ -157,7 +157,7 @@ describe("an expired value", () => {
     expect(moved).toEqual([]);
   });
 
-  test("stays hidden by the clock of whoever coordinates, so a slow clock shows it longer", async () => {
+  test("is hidden by the clock of whoever coordinates, so a slow one shows it longer", async () => {
     const world = new World({ seed: 3, nodes: 3 });
     world.setClock(2, -30_000);
     await world.start();
@@ -165,7 +165,7 @@ describe("an expired value", () => {
     await world.run(1_000);
     await put(world, 1, "old");
     await world.run(20_000);
-    // Nobody removes by the clock: the slow one still shows it, and that takes it back nowhere else.
+    // Nobody removes by the clock: the slow one still shows it, and that takes it nowhere else.
     expect(await valuesAt(world, 2)).toEqual(["old"]);
     for (const id of [1, 3]) expect(await valuesAt(world, id)).toEqual([]);
     await world.run(30_000);

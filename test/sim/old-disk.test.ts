@@ -43,7 +43,7 @@ async function settled(world: World): Promise<Status> {
 }
 
 describe("a node with an old copy of its directory", () => {
-  test("refills, does not say that what it forgot is not there, and brings nothing back", async () => {
+  test("refills, does not deny what it forgot, and brings nothing back", async () => {
     const world = new World({ seed: 5, nodes: 3 });
     await world.start();
     for (const key of keys) await put(world, 1, key, "old");
@@ -100,7 +100,7 @@ describe("a node with an old copy of its directory", () => {
     expect(await settled(world)).toMatchObject({ rebuilding: 0, underReplicated: 0 });
   });
 
-  test("of two lets the cluster change again, once the other has told it what was voted", async () => {
+  test("of two lets the cluster change again, once the other has told it", async () => {
     const world = new World({ seed: 7, nodes: 2 });
     await world.start();
     world.crash(2, 1);

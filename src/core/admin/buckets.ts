@@ -4,14 +4,9 @@
  */
 import { failed } from "../failure.ts";
 import type { Millis } from "../ids.ts";
-import {
-  type BucketWish,
-  createBucket,
-  faultOfBucketName,
-  resolverNames,
-  setBucket,
-} from "../members/buckets.ts";
+import { type BucketWish, createBucket, setBucket } from "../members/buckets.ts";
 import type { Failed, Result } from "../message.ts";
+import { faultOfBucketName, resolverNames } from "../ring/buckets.ts";
 import type { RingState } from "../ring/ring-state.ts";
 import type { RingView } from "../views.ts";
 

@@ -7,6 +7,7 @@
 import { failed } from "../failure.ts";
 import { bucketBytesMax, bucketsMax, ttlMsMax } from "../limits.ts";
 import type { Failed } from "../message.ts";
+import { bucketIn, faultOfBucketName, resolverNames } from "../ring/buckets.ts";
 import type { BucketRecord, Resolver, RingState } from "../ring/ring-state.ts";
 
 /** What is wanted of a bucket; what is absent stays as it is, or at the default. */
@@ -18,27 +19,8 @@ export interface BucketWish {
   readonly ttlMs?: number | undefined;
 }
 
-export const resolverNames: readonly Resolver[] = ["siblings", "lww", "union", "counter"];
-
 /** Of a bucket that has no record, and of what a record's maker does not say. */
-export const bucketDefaults = { r: 0, w: 0, resolver: "siblings", ttlMs: 0 } as const;
-
-/** The record of the bucket; undefined where it has none, as the key space without a name. */
-export function bucketIn(
-  { buckets }: Pick<RingState, "buckets">,
-  name: string,
-): BucketRecord | undefined {
-  let low = 0;
-  let high = name === "" ? 0 : buckets.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const record = buckets[middle];
-    if (record === undefined || record.name === name) return record;
-    if (record.name < name) low = middle + 1;
-    else high = middle;
-  }
-  return undefined;
-}
+const bucketDefaults = { r: 0, w: 0, resolver: "siblings", ttlMs: 0 } as const;
 
 /** Made again as it is, it stays; with other properties it is refused. */
 export function createBucket(state: RingState, wish: BucketWish): RingState | Failed {
@@ -68,16 +50,6 @@ export function setBucket(state: RingState, wish: BucketWish): RingState | Faile
   const refusal = refusalOf(state, record);
   if (refusal !== undefined) return refusal;
   return isSame(known, record) ? state : withBucket(state, record);
-}
-
-/** What is wrong with the name, in words; undefined when nothing is. */
-export function faultOfBucketName(name: string): string | undefined {
-  const { length } = new TextEncoder().encode(name);
-  if (length < 1 || length > bucketBytesMax) {
-    return `a bucket's name has 1 to ${bucketBytesMax} bytes, this one has ${length}`;
-  }
-  if (/\p{Cc}/u.test(name)) return "a bucket's name has no control characters";
-  return /\p{Cs}/u.test(name) ? "a bucket's name has no half of a surrogate pair" : undefined;
 }
 
 function recordOf(record: BucketRecord, wish: BucketWish): BucketRecord {

@@ -6,23 +6,15 @@
  * As saved: a version byte, then varints. `lives`: a count, then for each life the start and the
  * ceiling. `lives-seen`: a count of nodes, then for each its number and its lives in that form.
  */
-import type { Millis, NodeId } from "../ids.ts";
-import { membersMax } from "../limits.ts";
+import type { NodeId } from "../ids.ts";
+import { membersMax, ownLivesMax, seenLivesMax } from "../limits.ts";
+import { readLives, writeLives } from "../wire/lives.ts";
 import { Malformed, Reader } from "../wire/reader.ts";
 import { Writer } from "../wire/writer.ts";
-
-/** One process, and a heartbeat: the last that was heard, or one that it never passed. */
-export interface Life {
-  readonly started: Millis;
-  readonly heartbeat: number;
-}
-
-/** Lives that a node remembers of itself, and of each other member. */
-export const ownLivesMax = 64;
-export const seenLivesMax = 16;
+import type { Life } from "./lives-message.ts";
 
 const recordVersion = 1;
-const lifeBytesMin = 2;
+const nodeBytesMin = 2;
 
 export function encodeLives(lives: readonly Life[]): Uint8Array {
   const writer = new Writer(64);
@@ -50,28 +42,12 @@ export function encodeSeen(seen: ReadonlyMap<NodeId, readonly Life[]>): Uint8Arr
 export function decodeSeen(bytes: Uint8Array | undefined): Map<NodeId, readonly Life[]> {
   const seen = decoded(bytes, (reader) => {
     const lives = new Map<NodeId, readonly Life[]>();
-    for (let left = reader.count(1 + lifeBytesMin, membersMax); left > 0; left--) {
+    for (let left = reader.count(nodeBytesMin, membersMax); left > 0; left--) {
       lives.set(reader.varint(), readLives(reader, seenLivesMax));
     }
     return lives;
   });
   return seen ?? new Map();
-}
-
-export function writeLives(writer: Writer, lives: readonly Life[]): void {
-  writer.count(lives.length);
-  for (const { started, heartbeat } of lives) {
-    writer.varint(started);
-    writer.varint(heartbeat);
-  }
-}
-
-export function readLives(reader: Reader, max: number): readonly Life[] {
-  const lives: Life[] = [];
-  for (let left = reader.count(lifeBytesMin, max); left > 0; left--) {
-    lives.push({ started: reader.varint(), heartbeat: reader.varint() });
-  }
-  return lives;
 }
 
 /**

@@ -16,7 +16,8 @@
  */
 import type { Out } from "../event.ts";
 import type { Millis, NodeId } from "../ids.ts";
-import type { Heartbeat, LivesMessage } from "../message.ts";
+import { ownLivesMax, seenLivesMax } from "../limits.ts";
+import type { Heartbeat } from "../message.ts";
 import type { LivenessView, RingView } from "../views.ts";
 import {
   decodeLives,
@@ -24,11 +25,9 @@ import {
   encodeLives,
   encodeSeen,
   isKnown,
-  type Life,
-  ownLivesMax,
-  seenLivesMax,
   withLife,
 } from "./life-records.ts";
+import type { Life, LivesMessage } from "./lives-message.ts";
 
 export interface LivesTuning {
   /** Heartbeats that are covered ahead; more are when half of them are used. */

@@ -1,6 +1,6 @@
 /** What a request gets that does not say: its bucket's, else the node's own. */
 import type { Millis } from "../ids.ts";
-import { bucketIn } from "../members/buckets.ts";
+import { bucketIn } from "../ring/buckets.ts";
 import type { RingView } from "../views.ts";
 
 export interface Defaults {

@@ -1,9 +1,10 @@
 /** Heartbeats, probes, past lives, and what an administrator asks of everybody. */
 import { unreachable } from "../../../native-free-engine/base/assert.ts";
-import { membersMax } from "../limits.ts";
-import { ownLivesMax, readLives, writeLives } from "../members/life-records.ts";
-import type { GossipMessage, Heartbeat, LivesMessage, SurveyMessage } from "../message.ts";
+import { membersMax, ownLivesMax } from "../limits.ts";
+import type { LivesMessage } from "../members/lives-message.ts";
+import type { GossipMessage, Heartbeat, SurveyMessage } from "../message.ts";
 import { kinds } from "./kinds.ts";
+import { readLives, writeLives } from "./lives.ts";
 import type { Reader } from "./reader.ts";
 import { readNodes, writeNodes } from "./replica.ts";
 import type { Writer } from "./writer.ts";
