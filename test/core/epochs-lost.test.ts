@@ -242,3 +242,28 @@ describe("a forced ring", () => {
     expect(force(council, 1, [7]).outcome).toMatchObject({ code: "NODE_UNKNOWN" });
   });
 });
+
+describe("two plans on two sides of a cut", () => {
+  for (const [members, side] of [
+    [5, 2],
+    [4, 2],
+    [3, 1],
+    [2, 1],
+  ] as const) {
+    test(`of ${members} members, ${side} of them on one side, end in at most one`, () => {
+      const council = new Council({ seed, members });
+      council.run(20);
+      council.isCut = (from, to) => from <= side !== to <= side;
+      const few = council.propose(1, weighing(1, 2), 3_000);
+      const many = council.propose(members, weighing(1, 3), 3_000);
+      council.run(4_000);
+      expect(few.outcome).toMatchObject({ code: "QUORUM_UNAVAILABLE" });
+      expect(isDecided(many.outcome)).toBe(members - side > members / 2);
+      council.isCut = () => false;
+      council.run(3_000);
+      expect(council.faults).toEqual([]);
+      for (const seat of council.live) expect(seat.state).toEqual(council.newest);
+      expect(council.newest.members[0]!.weight).toBe(isDecided(many.outcome) ? 3 : 1);
+    });
+  }
+});

@@ -5,6 +5,7 @@
  */
 import { failed } from "../failure.ts";
 import type { Millis, NodeId } from "../ids.ts";
+import { stagedMax } from "../limits.ts";
 import { admit, applied } from "../members/changes.ts";
 import { votersOf } from "../members/proposer.ts";
 import { abort, commitStaged, stage, stageJoin } from "../members/staging.ts";
@@ -132,7 +133,7 @@ function plan(
   const named = given["changes"];
   const { state } = parts.ring();
   const changes = Array.isArray(named)
-    ? named.map((one: unknown) => changeIn(one as Given, state))
+    ? named.slice(0, stagedMax).map((one: unknown) => changeIn((one ?? {}) as Given, state))
     : state.staged;
   const wrong = changes.find((change) => change.kind === "failed");
   if (wrong?.kind === "failed") {
@@ -204,7 +205,8 @@ function changeIn({ kind, node: name, weight }: Given, state: RingState): Operat
 
 /** By number or by address. */
 function nodeIn(name: unknown, { members }: RingState): NodeId | undefined {
-  const isNumber = typeof name === "number" || /^\d{1,9}$/.test(String(name));
+  if (typeof name !== "number" && typeof name !== "string") return undefined;
+  const isNumber = typeof name === "number" || /^\d{1,9}$/.test(name);
   const found = members.findLast(({ id, address, state }) =>
     isNumber ? id === Number(name) : address === name && state !== "left",
   );
