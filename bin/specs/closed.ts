@@ -1,5 +1,5 @@
 /** What closes a cluster to strangers: certificates, tokens, the secret of its nodes. */
-import type { CommandSpec } from "./spec.ts";
+import { type CommandSpec, timeout } from "./spec.ts";
 
 export const closedCommands: readonly CommandSpec[] = [
   {
@@ -43,5 +43,12 @@ export const closedCommands: readonly CommandSpec[] = [
       "kvctl token secret peer.secret",
     ],
     load: async () => (await import("../commands/token.ts")).token,
+  },
+  {
+    name: "rotate-context-key",
+    summary: "seal contexts with a new key from now on; those of the last one are still taken",
+    options: [timeout],
+    examples: ["kvctl -e localhost:7400 rotate-context-key"],
+    load: async () => (await import("../cluster/context-key.ts")).rotateContextKey,
   },
 ];

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { checkConfig, gatherConfig } from "../../src/runtime/config.ts";
-import { prepareDirectory, readConfigFile } from "../../src/runtime/files.ts";
+import { prepareDirectory, readConfigFile, readSecretFile } from "../../src/runtime/files.ts";
 
 const base = mkdtempSync(join(tmpdir(), "everwrite-config-"));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
@@ -26,6 +26,7 @@ test("a directory is enough: the rest has safe defaults", async () => {
     insecure: false,
     joinMsMax: 60_000,
     logLevel: "silent",
+    stage: false,
     tuning: {},
   });
 });
@@ -94,18 +95,59 @@ test("all problems are listed at once", async () => {
   expect(message).toMatch(/^5 settings are wrong:\n/);
 });
 
-test("an address that others reach must be wanted", async () => {
-  for (const listen of ["0.0.0.0:7400", "192.168.1.2:7400", "[::]:7400", "example.com:7400"]) {
-    const open = checkConfig({ data: "d", listen, advertise: "h:1" });
-    await expect(open).rejects.toMatchObject({
-      code: "INSECURE_BIND",
-      message: expect.stringContaining("--insecure"),
-    });
-    await checkConfig({ data: "d", listen, advertise: "h:1", insecure: true });
-  }
-  for (const listen of ["127.0.0.1:1", "127.1.2.3:1", "[::1]:1", "localhost:1"]) {
-    await checkConfig({ data: "d", listen });
-  }
+describe("an address that others reach", () => {
+  const tls = { tlsCert: "c", tlsKey: "k" };
+  const [tlsCa, peerSecretFile, tokenFile] = ["ca", "s", "t"];
+  const flags = {
+    tls: "--tls-cert and --tls-key",
+    peers: "--peer-secret-file or --tls-ca",
+    clients: "--token-file or --tls-ca",
+  };
+  const open = { data: "d", listen: "0.0.0.0:7400", advertise: "h:1" };
+
+  test.each([
+    [{}, [flags.tls, flags.peers, flags.clients]],
+    [{ peerSecretFile, tokenFile }, [flags.tls]],
+    [tls, [flags.peers, flags.clients]],
+    [{ ...tls, peerSecretFile }, [flags.clients]],
+    [{ ...tls, tokenFile }, [flags.peers]],
+    [{ ...tls, peerSecretFile, tokenFile }, []],
+    [{ ...tls, tlsCa }, []],
+    [{ ...tls, tlsCa, peerSecretFile, tokenFile }, []],
+  ])("with %j lacks %j", async (closed, missing) => {
+    const checked = checkConfig({ ...open, ...closed });
+    if (missing.length === 0) return void (await checked);
+    const error = await checked.catch((thrown: unknown) => thrown as Error);
+    expect(error).toMatchObject({ code: "INSECURE_BIND" });
+    const { message } = error as Error;
+    const named = Object.values(flags).filter((flag) => message.includes(flag));
+    expect(named).toEqual(missing);
+    expect(message).toContain("--insecure");
+    await checkConfig({ ...open, ...closed, insecure: true });
+  });
+
+  test.each(["0.0.0.0:7400", "192.168.1.2:7400", "[::]:7400", "example.com:7400"])(
+    "%s is one",
+    async (listen) => {
+      const checked = checkConfig({ ...open, listen });
+      await expect(checked).rejects.toMatchObject({ code: "INSECURE_BIND" });
+    },
+  );
+
+  test.each(["127.0.0.1:1", "127.1.2.3:1", "[::1]:1", "localhost:1"])("%s is none", (listen) =>
+    checkConfig({ data: "d", listen }),
+  );
+});
+
+describe("certificates belong together", () => {
+  test.each([
+    [{ tlsCert: "c" }, "tlsKey is missing"],
+    [{ tlsKey: "k" }, "tlsCert is missing"],
+    [{ tlsCa: "ca" }, "tlsCert and tlsKey are missing"],
+    [{ tlsCert: "" }, "tlsCert must be the path of a certificate"],
+  ])("%j", async (given, message) => {
+    expect(await problemsOf({ data: "d", ...given })).toContain(message);
+  });
 });
 
 describe("files", () => {
@@ -118,8 +160,17 @@ describe("files", () => {
       );
     }
     expect(() => readConfigFile(join(base, "none.json"))).toThrow(/none\.json/);
+    writeFileSync(path, '{"data": "d", "insecure": false, "data": "e"}');
+    expect(() => readConfigFile(path)).toThrow(/"data" is there twice/);
     writeFileSync(path, '{"data": "d"}');
     expect(readConfigFile(path)).toEqual({ data: "d" });
+    // Whoever may write it could point the node anywhere; to read it harms nobody.
+    chmodSync(path, 0o644);
+    expect(readConfigFile(path)).toEqual({ data: "d" });
+    chmodSync(path, 0o666);
+    expect(() => readConfigFile(path)).toThrow(
+      expect.objectContaining({ code: "INSECURE_PERMISSIONS" }),
+    );
   });
 
   test("a node's directory is made for itself alone", () => {
@@ -138,6 +189,20 @@ describe("files", () => {
     writeFileSync(join(path, "CURRENT"), "");
     chmodSync(path, 0o755);
     expect(() => prepareDirectory(path)).toThrow(/mode 0755.*chmod 700/);
+  });
+
+  test.each([0o640, 0o604, 0o620, 0o602, 0o777])("a secret of mode %o is refused", (mode) => {
+    const path = join(base, "secret");
+    writeFileSync(path, "text");
+    chmodSync(path, mode);
+    expect(() => readSecretFile(path)).toThrow(
+      expect.objectContaining({
+        code: "INSECURE_PERMISSIONS",
+        message: expect.stringContaining(`chmod 600 ${path}`),
+      }),
+    );
+    chmodSync(path, 0o600);
+    expect(readSecretFile(path)).toBe("text");
   });
 
   test("a path that is a file cannot hold a node's data", () => {

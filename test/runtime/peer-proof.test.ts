@@ -1,4 +1,5 @@
 /** Proofs between nodes: what a recorded, changed or foreign one is worth. */
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { encodeHello } from "../../src/runtime/handshake.ts";
@@ -38,6 +39,23 @@ test("both sides prove that they hold the secret, and neither sends it", () => {
   expect(proof.isAnswered(proof.headers)).toBe(false);
   expect(prove(claims, secrets, now).isAnswered(answer)).toBe(false);
   expect(JSON.stringify([proof.headers, answer])).not.toContain("a secret");
+});
+
+test("the worked example of WIRE.md is a proof, and so is its answer", () => {
+  const page = readFileSync(new URL("../../src/WIRE.md", import.meta.url), "utf8");
+  const example = /```text proof\n([^`]*)```/.exec(page)?.[1] ?? "";
+  const lines = example
+    .trim()
+    .split("\n")
+    .map((line) => line.split(": "));
+  const shown = Object.fromEntries(lines) as Readonly<Record<string, string>>;
+  const marks = [nonceHeader, timeHeader, proofHeader, `answer ${proofHeader}`];
+  const said = lines.filter(([name = ""]) => !marks.includes(name));
+  expect(Object.fromEntries(said)).toEqual(claims);
+  const verdict = judged(shown, { now: Number(shown[timeHeader]) });
+  expect(verdict).toMatchObject({
+    ...{ kind: "proved", headers: { [proofHeader]: shown[`answer ${proofHeader}`] } },
+  });
 });
 
 test("another secret is refused, by both", () => {
