@@ -57,10 +57,11 @@ const actions: Readonly<Record<string, (world: QuorumWorld, words: Words) => voi
   hold: (world, [from, , to]) => world.link(id(from), id(to), "held"),
   open: (world, [from, , to]) => world.link(id(from), id(to), "open"),
   wait: (world, [ms]) => world.wait(Number(ms)),
-  /** disk n1 stops|resumes|fails CODE|works */
+  /** disk n1 stops|resumes|fails CODE|works|is-full-of-hints */
   disk(world, [node, what, code]) {
     const { store } = world.node(id(node));
-    if (what === "stops") store.isStopped = true;
+    if (what === "is-full-of-hints") store.isFullOfHints = true;
+    else if (what === "stops") store.isStopped = true;
     else if (what === "resumes") store.resume();
     else store.failure = what === "fails" ? code : undefined;
   },

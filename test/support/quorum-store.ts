@@ -20,6 +20,8 @@ export class QuorumStore {
   isStopped = false;
   /** While true nothing is even begun; what waits is when `resume` is called. */
   isFrozen = false;
+  /** No hint is taken any more. */
+  isFullOfHints = false;
   /** Every piece of work fails with this code. */
   failure: string | undefined;
   readonly #held: (() => void)[] = [];
@@ -59,6 +61,10 @@ export class QuorumStore {
     }
     if (this.failure !== undefined) {
       done({ kind: "failed", code: this.failure, message: "as the test wished", applied: "no" });
+      return;
+    }
+    if (work.kind === "keep-hints" && this.isFullOfHints) {
+      done({ kind: "failed", code: "HINTS_FULL", message: "as the test wished", applied: "no" });
       return;
     }
     switch (work.kind) {
