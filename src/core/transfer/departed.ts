@@ -45,7 +45,7 @@ interface Foreign {
 }
 
 /** Partitions that are given at a time. */
-const givesMax = 4;
+const givesMax = 16;
 
 export class Departed {
   readonly #parts: DepartedParts;
@@ -103,9 +103,11 @@ export class Departed {
 
   #giveOne(partition: Partition, foreign: Foreign): void {
     foreign.isGiving = true;
-    const done = (_now: Millis, isGiven: boolean): void => {
+    const done = (now: Millis, isGiven: boolean): void => {
       foreign.isGiving = false;
       foreign.isGiven ||= isGiven;
+      // What could not be given now waits for the next look.
+      if (isGiven) this.#give(now);
     };
     const root = { kind: "tree", partition, level: "root", parents: [] } as const;
     this.#parts.out.store(root, (outcome, now) => {

@@ -141,6 +141,13 @@ export class Inbound {
     else this.#ask(now);
   }
 
+  /** How long to rest after the chunks that were asked for last: in proportion to what they took. */
+  restMs(now: Millis): Millis {
+    const { tuning } = this.#parts;
+    const share = Math.min(tuning.shareMax, Math.max(shareMin, this.#parts.share()));
+    return Math.min(pauseMsMax, (now - this.#pageAt) * (1 / share - 1));
+  }
+
   /** Reads which leaves are empty here. */
   #look(source: NodeId): void {
     const { partition, out } = this.#parts;
@@ -215,11 +222,8 @@ export class Inbound {
     else this.#turnPage(now);
   }
 
-  /** The next chunks after a pause in proportion to what these took. */
   #turnPage(now: Millis): void {
-    const { tuning } = this.#parts;
-    const share = Math.min(tuning.shareMax, Math.max(shareMin, this.#parts.share()));
-    const pause = Math.min(pauseMsMax, (now - this.#pageAt) * (1 / share - 1));
+    const pause = this.restMs(now);
     this.#asked = undefined;
     if (pause < 1) this.#ask(now);
     else this.#resumeAt = now + pause;

@@ -81,6 +81,8 @@ export class Transfers {
   readonly #parts: TransferParts;
   readonly #outbound: Outbound;
   readonly #arrivals = new Map<Partition, Arrival>();
+  /** Streams that have ended, and whose place is left free so long. */
+  #rests: Millis[] = [];
   readonly #avoidUntil = new Map<NodeId, Millis>();
   /** Numbers of questions. */
   #last: number;
@@ -122,9 +124,10 @@ export class Transfers {
       if (this.#parts.liveness.isLive(inbound.source)) inbound.tick(now);
       else inbound.stop();
     }
-    if (now < this.#lookAt) return;
-    this.#lookAt = now + lookMs;
-    this.#follow();
+    if (now >= this.#lookAt) {
+      this.#lookAt = now + lookMs;
+      this.#follow();
+    }
     this.#begin(now);
   }
 
@@ -176,7 +179,9 @@ export class Transfers {
   }
 
   #begin(now: Millis): void {
-    const room = { streams: this.#parts.tuning.inboundMax, probes: probesMax };
+    this.#rests = this.#rests.filter((until) => now < until);
+    const { inboundMax } = this.#parts.tuning;
+    const room = { streams: inboundMax - this.#rests.length, probes: probesMax };
     for (const { inbound, isProbed } of this.#arrivals.values()) {
       if (inbound.source !== undefined) room[isProbed ? "streams" : "probes"] -= 1;
     }
@@ -221,6 +226,7 @@ export class Transfers {
     const { partition, source, keys, bytes } = inbound;
     inbound.stop();
     if (source === undefined) return;
+    if (arrival.isProbed) this.#rests.push(now + inbound.restMs(now));
     const { retryMs } = this.#parts.tuning;
     const owners = this.#parts.ring().owners(partition);
     const pause = retryMs / 2 + this.#parts.random.below(retryMs);
