@@ -100,3 +100,22 @@ test("one that all its members leave is given up without a loss", async () => {
     expect(values, key).toEqual([keys.indexOf(key) < 10 ? "at the last" : "before"]);
   }
 });
+
+test("what no hint brings across is brought by comparing", async () => {
+  const dcOf = (id: NodeId): string => (id <= 3 ? "west" : "east");
+  const world = new World({ seed: 43, nodes: 6, dcOf });
+  world.network.farWeather = { ...calm, delayMsMin: 40, delayMsMax: 41 };
+  await world.start();
+  world.network.partition([1, 2, 3], [4, 5, 6]);
+  await world.run(6_000);
+  for (const key of keys) expect(await put(world, 1, key, "west")).toMatchObject({ acks: 2 });
+  // The hints for the east are lost with the disk that keeps them.
+  world.crash(1);
+  world.wipe(1);
+  world.network.heal();
+  const before = world.watch.farEntries;
+  await world.run(100_000);
+  for (const key of keys) expect((await get(world, 5, key)).values, key).toEqual(["west"]);
+  // One owner there got them, from one here, and told the others.
+  expect(world.watch.farEntries - before).toBe(keys.length);
+});
