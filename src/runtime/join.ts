@@ -63,11 +63,12 @@ const pauseMsMax = 1_000;
 export async function joinCluster(options: JoinOptions): Promise<Joined> {
   const begunAt = performance.now();
   const until = begunAt + options.timeoutMs;
+  const patientUntil = begunAt + Math.min(inUseMsMax, options.timeoutMs / 2);
   let pauseMs = pauseMsMin;
   for (;;) {
     const tried: string[] = [];
     for (const seed of options.seeds) {
-      const isInUse = performance.now() - begunAt > inUseMsMax;
+      const isInUse = performance.now() > patientUntil;
       const joined = await askSeed(seed, { ...options, isInUse });
       if (typeof joined !== "string") return joined;
       tried.push(joined);
