@@ -139,6 +139,9 @@ export class Driver {
         // Its directory was put back from a copy: it is filled again from the others.
         log.warn("node.forgotten", fields);
         break;
+      case "moves-stuck":
+        log.warn("node.moves-stuck", fields);
+        break;
       case "refused":
         this.#sayRefused({ what: notice.what, why: notice.why });
         break;

@@ -64,8 +64,8 @@ type StreamMessage = Exclude<TransferMessage, { readonly kind: "filled-ask" | "f
 
 interface Arrival {
   readonly inbound: Inbound;
-  /** Owners that cannot be its source: once all are, comparing has to bring everything. */
-  readonly refusedBy: Set<NodeId>;
+  /** Owners that cannot be its source now: once none can, comparing has to bring everything. */
+  readonly refusedBy: Map<NodeId, Millis>;
   /** It was found to need streaming. */
   isProbed: boolean;
   isStreamed: boolean;
@@ -76,6 +76,8 @@ interface Arrival {
 const lookMs = 50;
 /** Partitions that are looked at together, before any is streamed. */
 const probesMax = 64;
+/** Whoever refuses does not hold all of it itself, and may later. */
+const refusedMs = 2_000;
 
 export class Transfers {
   readonly #parts: TransferParts;
@@ -170,7 +172,7 @@ export class Transfers {
     });
     const arrival: Arrival = {
       inbound,
-      refusedBy: new Set(),
+      refusedBy: new Map(),
       isProbed: false,
       isStreamed: false,
       notBefore: 0,
@@ -201,6 +203,7 @@ export class Transfers {
     const { self, liveness } = this.#parts;
     const { partition } = inbound;
     const ring = this.#parts.ring();
+    for (const [node, at] of refusedBy) if (now - at >= refusedMs) refusedBy.delete(node);
     const owners = ring.owners(partition).filter((node) => node !== self && !refusedBy.has(node));
     const first = owners.length === 0 ? 0 : partition % owners.length;
     const near = ring.dcOf(self);
@@ -240,7 +243,7 @@ export class Transfers {
         arrival.isProbed = true;
         break;
       case "refused":
-        arrival.refusedBy.add(source);
+        arrival.refusedBy.set(source, now);
         arrival.isStreamed = owners.every(
           (node) => node === this.#parts.self || arrival.refusedBy.has(node),
         );
