@@ -1,6 +1,7 @@
 /** What the store of a node in a world says of clean-up. */
 import type { RoundState } from "../../src/core/event.ts";
 import type { NodeId } from "../../src/core/ids.ts";
+import { Ring } from "../../src/core/ring/ring.ts";
 import type { World } from "./world.ts";
 
 export async function roundsAt(world: World, node: NodeId): Promise<readonly RoundState[]> {
@@ -9,5 +10,7 @@ export async function roundsAt(world: World, node: NodeId): Promise<readonly Rou
     if (outcome.kind === "rounds") rounds = outcome.rounds;
   });
   await world.timeline.runUntil(world.timeline.now + 10_000, () => rounds !== undefined);
-  return rounds ?? [];
+  // What a former owner has left waits for its removal.
+  const ring = new Ring(world.ring, node);
+  return (rounds ?? []).filter(({ partition }) => ring.holders(partition).includes(node));
 }

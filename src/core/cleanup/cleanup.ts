@@ -138,7 +138,10 @@ export class Cleanup {
 
   report(): CleanupReport {
     let [reapable, tombstones] = [0, 0];
+    const held = new Set(this.#parts.ring().held());
     for (const state of this.#states) {
+      // What a former owner has left waits for its removal, not for a round.
+      if (!held.has(state.partition)) continue;
       reapable += state.reapable;
       tombstones += state.tombstones;
     }
