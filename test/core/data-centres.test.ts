@@ -3,7 +3,17 @@
  * near and for far.
  */
 import { describe, expect, test } from "vitest";
-import { checkRing } from "../../src/core/ring/check-ring.ts";
+import {
+  admit,
+  departed,
+  finishMoves,
+  forced,
+  leave,
+  remove,
+  setWeight,
+} from "../../src/core/members/changes.ts";
+import { foundRing } from "../../src/core/members/founding.ts";
+import { checkRing, checkSuccessor } from "../../src/core/ring/check-ring.ts";
 import { crowdedPartitions, type Owners, plan } from "../../src/core/ring/planner.ts";
 import { Ring } from "../../src/core/ring/ring.ts";
 import type { Member, Move, RingState } from "../../src/core/ring/ring-state.ts";
@@ -203,5 +213,69 @@ describe("a node", () => {
     expect(view.near(0)).toEqual([1, 2, 3]);
     expect(view.nearFuture(0)).toBeUndefined();
     expect(view.far(0)).toEqual([[5, 6, 7]]);
+  });
+});
+
+describe("a random history of changes in several data centres", () => {
+  const names = ["east", "west", "south"];
+
+  /** One change, or a step of one under way. */
+  function changed(state: RingState, random: () => number, step: number): RingState {
+    const owning = state.members.filter((one) => one.state === "member");
+    const one = owning[pick(random, owning.length)] ?? memberOf(1, "east");
+    const die = pick(random, 12);
+    const many = owning.length > 9;
+    if (die < 3 && !many) {
+      const { address, rack, weight } = memberOf(1_000 + step, "east");
+      const dc = names[pick(random, 3)] ?? "east";
+      const next = admit(state, { address, rack, weight, dc });
+      return "kind" in next ? state : next;
+    }
+    if (die < 8) {
+      const some = state.moves.filter(() => pick(random, 2) === 0);
+      return finishMoves(state, some);
+    }
+    const ids = state.members.map(({ id }) => id);
+    const next =
+      die === 8
+        ? leave(state, one.id)
+        : die === 9
+          ? remove(state, one.id)
+          : die === 10
+            ? setWeight(state, one.id, 1 + pick(random, 3))
+            : departed(state, ids);
+    return "kind" in next ? state : next;
+  }
+
+  test("is sound at each step, and ends with n copies in each data centre", () => {
+    const random = randomFrom(seed + 5);
+    for (let round = 0; round < 12; round++) {
+      const member = memberOf(1, "east");
+      let state = foundRing({ clusterId: "5eed".repeat(8), member, n: 3, partitions: 16 });
+      for (let step = 0; step < 80; step++) {
+        const next = changed(state, random, round * 1_000 + step);
+        const why = `seed ${seed}, round ${round}, step ${step}`;
+        expect(checkRing(next), why).toEqual([]);
+        if (next !== state) expect(checkSuccessor(state, next), why).toEqual([]);
+        state = next;
+      }
+      while (state.moves.length > 0) state = finishMoves(state, state.moves);
+      for (const dc of names) {
+        const here = state.members.filter((one) => one.dc === dc && one.state === "member");
+        for (const owners of inside(state.owners, here, dc)) {
+          expect(owners.length, `seed ${seed}, round ${round}`).toBe(Math.min(3, here.length));
+        }
+      }
+    }
+  });
+
+  test("loses one for good: the ring is forced without it, and nothing else moves", () => {
+    const members = membersIn({ east: 3, west: 3 });
+    const before = stateOf(members, plan(members, 3, fresh(16)));
+    const after = forced(before, [4, 5, 6]);
+    if ("kind" in after) throw new Error(after.message);
+    expect(checkRing(after)).toEqual([]);
+    expect(after.moves).toEqual([]);
+    expect(after.owners).toEqual(inside(before.owners, members, "east"));
   });
 });
