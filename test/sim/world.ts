@@ -80,11 +80,10 @@ export class World {
 
   /** Live nodes that do not know otherwise than that they serve clients. */
   get serving(): readonly NodeId[] {
-    const isServing = ({ id, state }: Member): boolean =>
-      (state === "member" || state === "leaving") && this.live.includes(id);
-    return this.live.filter((id) =>
-      this.ringOf(id).members.some((member) => member.id === id && isServing(member)),
-    );
+    return this.live.filter((id) => {
+      const { state } = this.ringOf(id).members.find((member) => member.id === id) ?? {};
+      return state === "member" || state === "leaving";
+    });
   }
 
   /** Nodes that are down and could be started again. */
@@ -270,9 +269,10 @@ export class World {
     return this.watch.areFilled(this.#present);
   }
 
-  /** Nothing moves, every live member knows it, and has what it should. */
+  /** Nothing moves and nobody leaves; every live member knows it, and has what it should. */
   get isAtRest(): boolean {
-    const { epoch, generation, moves } = this.ring;
+    const { epoch, generation, moves, members } = this.ring;
+    if (members.some(({ state }) => state === "leaving")) return false;
     const isTold = (id: NodeId): boolean => {
       const state = this.ringOf(id);
       return state.epoch === epoch && state.generation === generation;
