@@ -54,6 +54,8 @@ type Waiting =
 interface Visit {
   readonly remote: string;
   pass: Pass;
+  /** On whose behalf its commands are, for the record. */
+  by: string;
 }
 
 const retryAfterMs = 50;
@@ -91,12 +93,12 @@ export class Clients {
   admit(incoming: Incoming): Admission {
     const verdict = this.#parts.gate.judgeClient(incoming);
     if (verdict.kind === "refused") return verdict;
-    return this.#admitted({ remote: incoming.remote, pass: verdict }, {});
+    return this.#admitted(incoming, { pass: verdict, headers: {} });
   }
 
   /** A node that asks to be let in speaks as clients do; `headers` answer its proof. */
-  admitNewcomer({ remote }: Incoming, headers: Headers): Admission {
-    return this.#admitted({ remote, pass: { principal: newcomer } }, headers);
+  admitNewcomer(incoming: Incoming, headers: Headers): Admission {
+    return this.#admitted(incoming, { pass: { principal: newcomer }, headers });
   }
 
   /**
@@ -108,15 +110,21 @@ export class Clients {
       const isDoubted = more !== undefined && visit.pass.holder !== undefined;
       const pass = isDoubted ? undefined : this.#parts.gate.judgeAgain(visit.pass);
       if (pass === undefined) {
-        const { name } = visit.pass.principal;
-        this.#parts.log.audit("auth.ended", { who: name, remote: visit.remote });
+        this.#parts.log.audit("auth.ended", { by: visit.by });
         link.close(1008, "AUTH_FAILED: the token or certificate does not hold any more");
-      } else visit.pass = pass;
+      } else {
+        visit.pass = pass;
+        visit.by = nameOf(pass, visit.remote);
+      }
     }
   }
 
-  #admitted(visit: Visit, headers: Headers): Admission {
+  #admitted(
+    { remote }: Incoming,
+    { pass, headers }: { readonly pass: Pass; readonly headers: Headers },
+  ): Admission {
     const { turn, keepAlive, limits } = this.#parts;
+    const visit = { remote, pass, by: nameOf(pass, remote) };
     return {
       kind: "admitted",
       headers,
@@ -223,7 +231,7 @@ export class Clients {
       return undefined;
     }
     const key = "key" in opened ? opened.key : undefined;
-    const by = this.#nameOf(link);
+    const by = this.#links.get(link)?.by ?? "";
     const waiting = { link, request, key };
     const isOwn =
       opened.kind === "admin" &&
@@ -239,20 +247,14 @@ export class Clients {
     link.answer(request, this.#sealed(result, key));
   }
 
-  #nameOf(link: ClientLink): string {
-    const visit = this.#links.get(link);
-    return visit === undefined ? "" : `${visit.pass.principal.name} at ${visit.remote}`;
-  }
-
   /** Undefined when the client may. */
   #allowed(link: ClientLink, command: Command): Failed | undefined {
     const visit = this.#links.get(link);
     if (visit === undefined) return failed("CLOSED", "the connection is closed");
-    const { principal } = visit.pass;
-    const refusal = refusalOfCommand(principal, command);
+    const refusal = refusalOfCommand(visit.pass.principal, command);
     if (refusal === undefined) return undefined;
     const act = command.kind === "admin" ? command.name : command.kind;
-    this.#sayRefused({ who: this.#nameOf(link), act, outcome: refusal.code, why: refusal.message });
+    this.#sayRefused({ by: visit.by, act, outcome: refusal.code, why: refusal.message });
     return refusal;
   }
 
@@ -289,6 +291,10 @@ export class Clients {
 
 const newcomer: Principal = { name: "node", role: "newcomer", scopes: undefined };
 const maybe = { applied: "maybe" } as const;
+
+function nameOf({ principal }: Pass, remote: string): string {
+  return `${principal.name} at ${remote}`;
+}
 
 function isEmpty({ vector, dots }: CausalContext): boolean {
   return vector.length === 0 && dots.length === 0;

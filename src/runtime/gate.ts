@@ -127,7 +127,9 @@ export class Gate implements Dialler {
       const now = this.#parts.now();
       const verdict = this.#proofs.judge(knock.headers, { claims, secrets, now });
       if (verdict.kind === "proved") return { ...verdict, grounds: verdict.secret };
-      return this.#refused(knock, "PEER_AUTH_FAILED", verdict.why);
+      const refusal = this.#refused(knock, "PEER_AUTH_FAILED", verdict.why);
+      // A member whose clock is off hears at once what the time is.
+      return verdict.isStale ? { ...refusal, delayMs: 0 } : refusal;
     }
     if (!isByCertificate || shown !== undefined) {
       return { kind: "proved", headers: {}, grounds: tls?.ca };

@@ -55,7 +55,8 @@ export function prove(claims: Headers, secrets: PeerSecrets, time: number): Proo
 
 export type ProofVerdict =
   | { readonly kind: "proved"; readonly headers: Headers; readonly secret: Buffer }
-  | { readonly kind: "refused"; readonly why: string };
+  /** `isStale`: whoever made it holds the secret, but it comes too late, too early, or again. */
+  | { readonly kind: "refused"; readonly why: string; readonly isStale: boolean };
 
 /** Judges proofs, and remembers those it took for as long as they could be shown again. */
 export class ProofJudge {
@@ -92,11 +93,11 @@ export class ProofJudge {
     const age = now - Number(time);
     // What an earlier process took is not remembered, so nothing older than this one counts.
     if (Math.abs(age) > proofMsMax || Number(time) < this.#startedAt - 1) {
-      return refused(`the proof's time is ${Math.round(Math.abs(age))} ms off`);
+      return stale(`the proof's time is ${Math.round(Math.abs(age))} ms off`);
     }
     this.#forget(now);
-    if (this.#taken.has(nonce)) return refused("the proof was shown before");
-    if (this.#taken.size >= noncesMax) return refused("too many proofs at a time");
+    if (this.#taken.has(nonce)) return stale("the proof was shown before");
+    if (this.#taken.size >= noncesMax) return stale("too many proofs at a time");
     this.#taken.set(nonce, now + 2 * proofMsMax);
     const headers = { [proofHeader]: answerTo(secret, nonce, claims).toString("hex") };
     return { kind: "proved", headers, secret };
@@ -137,5 +138,9 @@ function isMark(given: unknown, expected: Buffer): boolean {
 }
 
 function refused(why: string): ProofVerdict {
-  return { kind: "refused", why };
+  return { kind: "refused", why, isStale: false };
+}
+
+function stale(why: string): ProofVerdict {
+  return { kind: "refused", why, isStale: true };
 }

@@ -29,12 +29,16 @@ const nameForm = /^[A-Za-z0-9._@-]{1,64}$/;
 const fields = ["name", "sha256", "certificate", "role", "prefixes", "expires"];
 
 export class TokenBook {
-  readonly #entries: readonly TokenEntry[];
+  readonly #byDigest: ReadonlyMap<string, TokenEntry>;
   readonly #byName: ReadonlyMap<string, TokenEntry>;
   readonly #byCertificate: ReadonlyMap<string, TokenEntry>;
 
   constructor(entries: readonly TokenEntry[]) {
-    this.#entries = entries.filter(({ digest }) => digest !== undefined);
+    this.#byDigest = new Map(
+      entries.flatMap((entry) =>
+        entry.digest === undefined ? [] : [[headOf(entry.digest), entry] as const],
+      ),
+    );
     this.#byName = new Map(entries.map((entry) => [entry.name, entry]));
     this.#byCertificate = new Map(
       entries.flatMap((entry) =>
@@ -47,14 +51,12 @@ export class TokenBook {
     return [...this.#byName.values()];
   }
 
-  /** Looks at all of them, whichever it is, so that the time it takes says nothing. */
+  /** The time it takes tells at most a part of a hash, which is worth nothing. */
   find(token: string): TokenEntry | undefined {
     const digest = createHash("sha256").update(token).digest();
-    let found: TokenEntry | undefined;
-    for (const entry of this.#entries) {
-      if (entry.digest !== undefined && timingSafeEqual(entry.digest, digest)) found = entry;
-    }
-    return found;
+    const entry = this.#byDigest.get(headOf(digest));
+    if (entry?.digest === undefined) return undefined;
+    return timingSafeEqual(entry.digest, digest) ? entry : undefined;
   }
 
   ofCertificate(name: string): TokenEntry | undefined {
@@ -161,6 +163,11 @@ function scopesOf(prefixes: unknown, wrong: (what: string) => void): readonly Sc
   const isWhole = scopes.length > 0 && scopes.length <= prefixesMax && !scopes.includes(undefined);
   if (!isWhole) wrong(`prefixes must be 1 to ${prefixesMax} texts of the form BUCKET:PREFIX`);
   return scopes.filter((scope) => scope !== undefined);
+}
+
+/** Two tokens with one head are told apart nowhere, and never met. */
+function headOf(digest: Buffer): string {
+  return digest.toString("hex", 0, 16);
 }
 
 function doubles(entries: readonly TokenEntry[]): readonly string[] {

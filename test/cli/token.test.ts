@@ -116,7 +116,7 @@ test("a node takes them until they are taken back, and its log says nothing of t
     expect(lines).toContainEqual(
       expect.objectContaining({
         event: "command.refused",
-        who: expect.stringContaining("token ada"),
+        by: expect.stringContaining("token ada"),
         act: "repair",
       }),
     );

@@ -1,4 +1,5 @@
 /** Whole nodes that are closed to strangers: who comes in, as whom, and that nobody else does. */
+import { connect as connectTls, type TLSSocket } from "node:tls";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { createAuthority, validFor } from "../../bin/certificates/authority.ts";
 import type { Client } from "../../src/client/api.ts";
@@ -52,6 +53,33 @@ describe("a cluster over TLS", () => {
     await client.put("cart", "milk");
     const other = await world.connect(third, { tls, token: ada, routing: "aware" });
     expect(text((await other.get("cart")).value)).toBe("milk");
+  });
+});
+
+describe("TLS", () => {
+  const settle = (options: object): Promise<TLSSocket | Error> =>
+    new Promise((resolve) => {
+      const socket: TLSSocket = connectTls(options, () => resolve(socket));
+      socket.on("error", resolve);
+      world.later(() => socket.destroy());
+    });
+
+  test("is at least 1.3, and no session is resumed", async () => {
+    const node = await world.start("a", world.tls());
+    const port = Number(node.address.split(":")[1]);
+    const ca = world.authority.certificate;
+    expect(await settle({ port, ca, maxVersion: "TLSv1.2" })).toBeInstanceOf(Error);
+    const first = await settle({ port, ca });
+    if (first instanceof Error) throw first;
+    let session: unknown = first.getSession();
+    first.on("session", (given: Buffer) => {
+      session = given;
+    });
+    first.write("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    await new Promise((resolve) => first.once("close", resolve).resume());
+    const second = await settle({ port, ca, session });
+    if (second instanceof Error) throw second;
+    expect([second.getProtocol(), second.isSessionReused()]).toEqual(["TLSv1.3", false]);
   });
 });
 
