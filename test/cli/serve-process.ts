@@ -31,7 +31,8 @@ export function serve(args: readonly string[]): Promise<ServeProcess> {
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       line += text;
       if (!line.includes("\n")) return;
-      const { address, id } = JSON.parse(line) as { address: string; id: number };
+      const [first = ""] = line.split("\n");
+      const { address, id } = JSON.parse(first) as { address: string; id: number };
       const end = (signal: NodeJS.Signals): Promise<number | null> => {
         child.kill(signal);
         return ended;
