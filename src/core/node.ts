@@ -16,6 +16,7 @@ import { Gossip, gossipDefaults } from "./members/gossip.ts";
 import { Liveness, livenessDefaults } from "./members/liveness.ts";
 import { Lives, livesDefaults } from "./members/lives.ts";
 import { Moves, movesDefaults } from "./members/moves.ts";
+import { votersOf } from "./members/proposer.ts";
 import type { Heartbeat, Message } from "./message.ts";
 import { Coordinator } from "./quorum/coordinator.ts";
 import type { Random } from "./random.ts";
@@ -101,6 +102,7 @@ export class Node implements Out {
       ...common,
       encode: encodeRing,
       decode: decodeRing,
+      knowsItself: () => this.#lives.isTold(votersOf(this.#ring.state)),
       onDecided: (state, now) => this.#install(state, now),
     });
     const filled = new Filled({

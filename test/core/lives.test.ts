@@ -143,6 +143,21 @@ interface Beat {
   readonly heartbeat: number;
 }
 
+test("a node knows itself once a majority of the voters has told it", () => {
+  const town = new Town(3);
+  town.stop(2);
+  town.stop(3);
+  const { life } = town.house(1);
+  if (life === undefined) throw new Error("it runs");
+  town.run(5_000);
+  expect(life.lives.isTold([1])).toBe(true);
+  expect(life.lives.isTold([1, 2, 3])).toBe(false);
+  town.start(2);
+  town.run(2_000);
+  expect(life.lives.isTold([1, 2, 3])).toBe(true);
+  expect(life.lives.isTold([1, 3])).toBe(false);
+});
+
 describe("a directory put back from a copy", () => {
   test("is told when the node was started since the copy was made", () => {
     const town = new Town(3);
@@ -181,6 +196,8 @@ describe("a directory put back from a copy", () => {
     town.run(30_000);
     town.stop(3);
     town.putBack(1, copy);
+    // What is still on its way reaches nobody.
+    town.run(1_000);
     town.start(2);
     town.start(1);
     town.run(3_600_000);

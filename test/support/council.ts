@@ -27,7 +27,17 @@ export function memberOf(id: number, more: Partial<Member> = {}): Member {
 export function ringOf(members: readonly Member[], partitions = 8, n = 3): RingState {
   const empty = Array.from({ length: partitions }, () => []);
   const owners = plan(members, n, empty);
-  return { clusterId, generation: 1, epoch: 1, n, members, owners, moves: [], buckets: [], staged: [] };
+  return {
+    clusterId,
+    generation: 1,
+    epoch: 1,
+    n,
+    members,
+    owners,
+    moves: [],
+    buckets: [],
+    staged: [],
+  };
 }
 
 interface Seat {
@@ -103,6 +113,7 @@ export class Council {
     seat.life += 1;
     seat.savedUntil = this.now;
     seat.epochs = new Epochs({
+      knowsItself: () => true,
       self: id,
       out: this.#outOf(seat),
       random: seededRandom(this.#options.seed * 1_000 + id * 10 + seat.life),

@@ -33,6 +33,11 @@ export interface EpochParts {
   encode(state: RingState): Uint8Array;
   /** `undefined` for bytes that are no ring state. */
   decode(bytes: Uint8Array): RingState | undefined;
+  /**
+   * Whether as many voters as decide have told this node that it forgot nothing, or what: before,
+   * it might vote again where it voted. It waits for nobody whom a decision would not need.
+   */
+  knowsItself(): boolean;
   /** The state is durable: from the end of this call `ring()` must give it. */
   onDecided(state: RingState, now: Millis): void;
 }
@@ -172,7 +177,7 @@ export class Epochs {
 
   /** Not before it knows what it voted already. */
   #mayVote(): boolean {
-    return this.#acceptor.isLoaded && this.#recall.isOver;
+    return this.#acceptor.isLoaded && this.#recall.isOver && this.#parts.knowsItself();
   }
 
   #answer(now: Millis, from: NodeId, message: Question): void {

@@ -38,7 +38,7 @@ export interface LivesTuning {
   readonly saveMs: Millis;
 }
 
-export const livesDefaults: LivesTuning = { block: 120, askMs: 1_000, saveMs: 60_000 };
+export const livesDefaults: LivesTuning = { block: 120, askMs: 250, saveMs: 60_000 };
 
 export interface LivesParts {
   readonly self: NodeId;
@@ -101,6 +101,13 @@ export class Lives {
   /** Heartbeats that may be told; 0 while nothing may be. */
   get heartbeatMax(): number {
     return this.#ceiling;
+  }
+
+  /** Whether a majority of these, this node among them, has told it what it may have forgotten. */
+  isTold(voters: readonly NodeId[]): boolean {
+    const { self } = this.#parts;
+    const told = voters.filter((node) => node === self || this.#answered.has(node));
+    return 2 * told.length > voters.length;
   }
 
   /** What another member says of itself, or is said of it. */
