@@ -1,16 +1,22 @@
 /**
  * Connections that have not been let in yet. Each may take its time, but only so many at a time and
  * for so long: the oldest of an address gives way to its newest, so that whoever opens hundreds and
- * dribbles loses those, while somebody else behind the same address is through in milliseconds.
+ * dribbles loses those, while somebody else behind the same address is through in milliseconds. But
+ * not sooner than half a second after it came: whoever comes back at once would have this node do
+ * nothing but begin handshakes of TLS, so the newest is then turned away before its own.
  */
 
 export interface LobbyLimits {
   readonly perAddressMax: number;
   readonly allMax: number;
+  /** Who is here for less does not give way. */
+  readonly staysMsMin: number;
   readonly staysMsMax: number;
 }
 
-export const lobbyLimits: LobbyLimits = { perAddressMax: 256, allMax: 2_048, staysMsMax: 15_000 };
+export const lobbyLimits: LobbyLimits = {
+  ...{ perAddressMax: 256, allMax: 2_048, staysMsMin: 500, staysMsMax: 15_000 },
+};
 
 interface Guest {
   readonly address: string;
@@ -45,8 +51,8 @@ export class Lobby {
     }
     names.add(name);
     this.#guests.set(name, { address, socket, since: performance.now() });
-    if (names.size > perAddressMax) this.#throwOut(names);
-    if (this.#guests.size > allMax) this.#throwOut(this.#guests.keys());
+    if (names.size > perAddressMax) this.#makeRoom(names, name);
+    if (this.#guests.size > allMax) this.#makeRoom(this.#guests.keys(), name);
     this.#timer ??= setInterval(() => this.#sweep(), sweepMs).unref();
   }
 
@@ -65,6 +71,13 @@ export class Lobby {
 
   close(): void {
     for (const name of [...this.#guests.keys()]) this.#throwOut([name]);
+  }
+
+  #makeRoom(names: Iterable<string>, newest: string): void {
+    const [oldest = newest] = names;
+    const since = this.#guests.get(oldest)?.since ?? 0;
+    const isSettled = performance.now() - since >= this.#limits.staysMsMin;
+    this.#throwOut([isSettled ? oldest : newest]);
   }
 
   #throwOut(names: Iterable<string>): void {

@@ -1,17 +1,17 @@
 /** Who has not been let in yet: how many, for how long, and what failing costs. */
 import { connect as connectTcp, type Socket } from "node:net";
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { Failures } from "../../src/runtime/failures.ts";
 import { Lobby } from "../../src/runtime/lobby.ts";
 import type { RunningNode } from "../../src/runtime/server.ts";
 import { ClosedWorld } from "./closed-world.ts";
 
 describe("the lobby", () => {
-  const limits = { perAddressMax: 3, allMax: 5, staysMsMax: 60_000 };
+  const limits = { perAddressMax: 3, allMax: 5, staysMsMin: 0, staysMsMax: 60_000 };
 
-  function filled() {
+  function filled(more: Partial<typeof limits> = {}) {
     const out: string[] = [];
-    const lobby = new Lobby(limits);
+    const lobby = new Lobby({ ...limits, ...more });
     const enter = (name: string, address: string): void =>
       lobby.enter(name, { address, socket: { destroy: () => out.push(name) } });
     return { lobby, out, enter };
@@ -25,6 +25,21 @@ describe("the lobby", () => {
     expect(lobby.size).toBe(4);
     lobby.close();
     expect(lobby.size).toBe(0);
+  });
+
+  test("who has just come does not give way: the newest is turned away instead", () => {
+    vi.useFakeTimers({ toFake: ["performance", "setInterval", "clearInterval"] });
+    try {
+      const { lobby, out, enter } = filled({ staysMsMin: 500 });
+      for (let i = 0; i < 6; i++) enter(`a${i}`, "a");
+      expect(out).toEqual(["a3", "a4", "a5"]);
+      vi.advanceTimersByTime(500);
+      for (let i = 6; i < 10; i++) enter(`a${i}`, "a");
+      expect(out.slice(3)).toEqual(["a0", "a1", "a2", "a9"]);
+      lobby.close();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test("there is a bound for all of them together", () => {
