@@ -224,15 +224,12 @@ export class Handoff {
     });
   }
 
-  /** Together goes what the addressee of the first may take. */
+  /** Together goes what the first addressee who lives may take. */
   #send(now: Millis, node: NodeId, target: Target, batch: readonly Entry[]): void {
     const { liveness } = this.#parts;
     const ring = this.#parts.ring();
     const takersOf = ({ key }: Entry) => addresseesOf(ring, node, key);
-    const [to] = batch
-      .slice(0, 1)
-      .flatMap(takersOf)
-      .filter((taker) => liveness.isLive(taker));
+    const to = batch.flatMap(takersOf).find((taker) => liveness.isLive(taker));
     if (to === undefined) {
       this.#fail(now, target);
       return;

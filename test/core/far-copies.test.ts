@@ -58,6 +58,10 @@ function areCurrent(town: Town, node: number): boolean {
   return [0, 1, 2, 3].every((partition) => standing.of(partition) === "current");
 }
 
+function isSettled(town: Town, node: number): boolean {
+  return town.life(node).standing.filling() === 0;
+}
+
 function settle(town: Town, node: number): void {
   town.run(70_000, () => areCurrent(town, node));
   expect(areCurrent(town, node), `seed ${seed}`).toBe(true);
@@ -98,6 +102,29 @@ describe("a hint for another data centre", () => {
       expect(areThere([4, 5, 6]), `seed ${seed}`).toBe(true);
     });
   }
+
+  test("does not wait behind those whose owners there are all dead", () => {
+    const town = townOf(9);
+    const other = [1, 2, 3, 4, 8, 9];
+    town.change(() => ({ owners: [row, other, row, other] }));
+    town.start();
+    for (const id of [1, 2, 3, 4, 5, 6, 8, 9]) town.run(70_000, () => isSettled(town, id));
+    for (const id of [4, 5, 6]) town.stop(id);
+    const entries = keepHints(town, 60);
+    const theirs = entries.filter(({ key }) => Math.floor(key.high / 2 ** 30) % 2 === 1);
+    expect(theirs.length).toBeGreaterThan(10);
+    town.run(8_000, () => has(town, 8, theirs) && has(town, 9, theirs));
+    expect(has(town, 8, theirs) && has(town, 9, theirs)).toBe(true);
+    town.start(4, 5, 6);
+    town.run(40_000, () =>
+      has(
+        town,
+        5,
+        entries.filter((entry) => !theirs.includes(entry)),
+      ),
+    );
+    expect(town.store(1).hints.get(4)?.size ?? 0).toBe(0);
+  });
 
   test("stays until somebody there has made it durable, and kept it for the others", () => {
     const town = townOf();
