@@ -1,4 +1,4 @@
-/** Two data centres of three whole nodes on real sockets, with 80 ms there and back between them. */
+/** Two data centres of three whole nodes on real sockets, 80 ms apart there and back. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
