@@ -37,7 +37,7 @@ async function grown(seed: number): Promise<{ world: World; east: readonly NodeI
   return { world, east };
 }
 
-test("its nodes get everything from the other one, and serve by themselves from then on", async () => {
+test("its nodes get everything from the other one, and then serve by themselves", async () => {
   const { world, east } = await grown(41);
   const [first = 0, second = 0] = east;
   // While data is on its way its nodes answer for the others, never "absent" by themselves.
