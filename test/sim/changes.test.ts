@@ -72,7 +72,7 @@ describe("under load", () => {
     await agreedOn(world, many);
   });
 
-  test("a weight moves as much as it says, and an abort takes back what has not moved", async () => {
+  test("a weight moves what it says, and an abort takes back what has not moved", async () => {
     const world = new World({ seed: 43, nodes: 5, partitions: 32 });
     await world.start();
     const { client, history } = startClient(world, { keys, seed: 2, ms: 30_000 });
@@ -118,7 +118,7 @@ describe("a staged change", () => {
 });
 
 describe("a node that is gone for good", () => {
-  test("is removed: others fill what it owned, and it is not heard when it comes back", async () => {
+  test("is removed: others fill what it owned, and it is not heard any more", async () => {
     const world = new World({ seed: 46, nodes: 5 });
     await world.start();
     const { client, history } = startClient(world, { keys, seed: 3, ms: 30_000 });

@@ -1,4 +1,4 @@
-/** What the owners of a world hold at the end, in the form that the checks compare. */
+/** What the owners of a world hold, in the form that the checks compare; and where its ring is. */
 import type { Versions } from "../../src/core/clock/versions.ts";
 import type { NodeId } from "../../src/core/ids.ts";
 import { Ring } from "../../src/core/ring/ring.ts";
@@ -45,4 +45,15 @@ function heldFrom({ vector, dots, siblings }: Versions): Held {
       siblings.map(({ dot, value }) => [dot.actor, dot.counter, textOf(value)]),
     ]),
   };
+}
+
+/** Where the ring stands, for people. */
+export function describeRing(world: World): string {
+  const { members, moves, epoch, generation } = world.ring;
+  const nodes = members.map(({ id, state }) => {
+    const knows = world.live.includes(id) ? `epoch ${world.ringOf(id).epoch}` : "down";
+    return `node ${id} ${state}, ${knows}, fills ${world.watch.fillingOf(id).join(" ")}`;
+  });
+  const moving = moves.map(({ partition, to }) => `${partition} to ${to.join(" ")}`).join(", ");
+  return [`epoch ${generation}/${epoch}, moves ${moving}`, ...nodes].join("\n");
 }

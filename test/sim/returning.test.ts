@@ -47,7 +47,7 @@ test("a node whose disk was wiped denies nothing before it has refilled", async 
   for (const key of keys) expect(values[key]).toEqual([`of ${key}`]);
 });
 
-test("wiped while all are written to: nothing acknowledged is lost, no dot issued twice", async () => {
+test("wiped under load: nothing acknowledged is lost, and no dot issued twice", async () => {
   const world = new World({ seed: 62, nodes: 4 });
   await world.start();
   const { client, history } = startClient(world, { keys, seed: 8, ms: 40_000 });

@@ -1,4 +1,4 @@
-/** The words that stories of a cluster are told in: one request at one node, and what owners hold. */
+/** The words that stories of a cluster are told in: one request at one node, and what they hold. */
 import { expect } from "vitest";
 import { digestOf } from "../../src/core/clock/digest.ts";
 import type { CausalContext } from "../../src/core/clock/versions.ts";

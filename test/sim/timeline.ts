@@ -13,13 +13,25 @@ interface Happening {
   readonly isQuiet: boolean;
 }
 
+/** Thrown where a run was to stop. */
+export class EventLimit extends Error {
+  override readonly name = "EventLimit";
+}
+
 export class Timeline {
-  now = 0;
+  readonly start: number;
+  now: number;
   happened = 0;
+  happenedMax = Number.POSITIVE_INFINITY;
   #number = 0;
   #isStirred = false;
   /** A binary heap. */
   readonly #heap: Happening[] = [];
+
+  constructor(start = 0) {
+    this.start = start;
+    this.now = start;
+  }
 
   after(ms: number, run: () => void): void {
     this.#add(ms, run, false);
@@ -42,6 +54,7 @@ export class Timeline {
       if (isDone()) return;
       const next = this.#heap[0];
       if (next === undefined || next.at > end) break;
+      if (this.happened >= this.happenedMax) throw new EventLimit(`event ${this.happened}`);
       this.#pop();
       this.now = Math.max(this.now, next.at);
       this.happened += 1;

@@ -22,6 +22,8 @@ export interface Trouble {
   readonly seed: number;
   readonly ms: number;
   readonly kinds: readonly Kind[];
+  /** Where it is written down what was done, and when. */
+  readonly done?: string[];
 }
 
 interface Due {
@@ -31,10 +33,12 @@ interface Due {
 }
 
 /** Runs the world with faults for so long. Gives what was done, and when. */
-export async function makeTrouble(world: World, { seed, ms, kinds }: Trouble): Promise<string[]> {
+export async function makeTrouble(
+  world: World,
+  { seed, ms, kinds, done = [] }: Trouble,
+): Promise<string[]> {
   const start = world.timeline.now;
   const end = start + ms;
-  const done: string[] = [];
   const due = kinds.map((kind): Due => {
     const random = seededRandom(seed * 1_000 + hashOf(kind.name));
     return { kind, random, at: start + random.below(2 * kind.everyMs) };

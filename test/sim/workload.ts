@@ -29,8 +29,11 @@ interface Seen {
   readonly values: readonly string[];
 }
 
+const avoidMs = 2_000;
+
 export class SimClient {
   readonly #options: ClientOptions;
+  readonly #avoidUntil = new Map<NodeId, number>();
   #writes = 0;
   answered = 0;
   refused = 0;
@@ -125,9 +128,14 @@ export class SimClient {
     let last: Result | undefined;
     for (let attempt = 0; attempt < 3; attempt++) {
       const live = world.serving.filter((id) => (this.#options.nodes ?? world.ids).includes(id));
-      if (live.length === 0) return last;
-      const node = live[random.below(live.length)]!;
+      // As the real client does: a node that let a request wait is passed over for a while.
+      const now = world.timeline.now;
+      const prompt = live.filter((id) => (this.#avoidUntil.get(id) ?? 0) <= now);
+      const choice = prompt.length > 0 ? prompt : live;
+      if (choice.length === 0) return last;
+      const node = choice[random.below(choice.length)]!;
       last = await world.request(node, command());
+      if (last === undefined) this.#avoidUntil.set(node, world.timeline.now + avoidMs);
       if (last !== undefined && last.kind !== "failed") {
         this.answered += 1;
         return last;

@@ -3,21 +3,21 @@
  * in memory and a network with weather. A seed decides everything, so a failure can be repeated.
  */
 import { loadHash } from "../../native-free-engine/base/hash.ts";
-import { MemoryDisk } from "../../native-free-engine/disk/memory-disk.ts";
 import { loadFilterPackage } from "../../native-free-engine/table/filter.ts";
 import type { CleanupTuning } from "../../src/core/cleanup/cleanup.ts";
 import type { Effect, Event, Notice } from "../../src/core/event.ts";
 import type { NodeId } from "../../src/core/ids.ts";
 import type { Candidate, Command, Message, Result } from "../../src/core/message.ts";
 import { seededRandom } from "../../src/core/random.ts";
-import { plan } from "../../src/core/ring/planner.ts";
-import type { Member, RingState } from "../../src/core/ring/ring-state.ts";
-import { decodeFrame, FrameWriter } from "../../src/core/wire/codec.ts";
+import type { RingState } from "../../src/core/ring/ring-state.ts";
 import type { Store } from "../../src/store/store.ts";
+import { foundedRing } from "./founding.ts";
 import { type Happening, type Host, type Image, type Life, newHost, openLife } from "./host.ts";
 import { calm, Network, type Weather } from "./network.ts";
 import { Timeline } from "./timeline.ts";
+import { Trace } from "./trace.ts";
 import { Watch } from "./watch.ts";
+import { Wire } from "./wire.ts";
 
 export interface WorldOptions {
   readonly seed: number;
@@ -34,10 +34,10 @@ export interface WorldOptions {
 }
 
 const tickMs = 10;
-const clusterId = "5eed".repeat(8);
 
 export class World {
-  readonly timeline = new Timeline();
+  readonly timeline = new Timeline(1_700_000_000_000);
+  readonly trace = new Trace();
   readonly network: Network;
   readonly notices: { readonly at: number; readonly node: NodeId; readonly notice: Notice }[] = [];
   /** Looks at everything that nodes say and store, and says what must never be. */
@@ -45,6 +45,7 @@ export class World {
   /** Called before each effect is performed: may crash the node, which then performs no more. */
   beforeEffect: (node: NodeId, effect: Effect) => void = () => {};
   readonly #options: Required<WorldOptions>;
+  readonly #wire: Wire;
   readonly #hosts = new Map<NodeId, Host>();
   readonly #founded: RingState;
   /** Of nodes that were let in later: the ring that they were told. */
@@ -58,16 +59,13 @@ export class World {
     const usual = { n: 3, r: 2, w: 2, partitions: 16, weather: calm, cleanup: {}, dcOf };
     const filled = { ...usual, ...options };
     this.#options = filled;
-    this.timeline.now = 1_700_000_000_000;
     this.network = new Network(this.timeline, filled.seed, filled.weather);
-    const members = Array.from({ length: filled.nodes }, (_, i) =>
-      memberOf(i + 1, filled.dcOf(i + 1)),
-    );
-    this.#founded = ringOf(members, filled.n, filled.partitions);
-    for (const { id } of members) this.#hosts.set(id, newHost(id));
+    this.#founded = foundedRing(filled);
+    for (const { id } of this.#founded.members) this.#hosts.set(id, newHost(id));
     const isFar = (from: NodeId, to: NodeId): boolean => this.#dcOf(from) !== this.#dcOf(to);
     this.network.isFar = isFar;
     this.watch = new Watch({ partitions: filled.partitions, isFar });
+    this.#wire = new Wire(this);
   }
 
   get ids(): readonly NodeId[] {
@@ -141,9 +139,9 @@ export class World {
     for (const happen of waiting) this.timeline.after(0, happen);
   }
 
-  /** Gives a node an empty disk; only while it is down. It has to join again to be of any use. */
+  /** An empty disk, with which it must join again to be of any use. */
   wipe(id: NodeId): void {
-    this.restore(id, { disk: new MemoryDisk(), started: 0 });
+    this.restore(id, newHost(id).image);
   }
 
   /** A copy of what is on the node's disk at this moment, as a backup would take it. */
@@ -151,7 +149,7 @@ export class World {
     return this.#copy(this.#host(id), 1);
   }
 
-  /** Gives a node this disk; only while it is down. The image stays good for another time. */
+  /** Another disk for a node that is down. The image stays good for another time. */
   restore(id: NodeId, image: Image): void {
     const host = this.#host(id);
     if (host.life !== undefined) throw new Error(`node ${id} is running`);
@@ -163,25 +161,19 @@ export class World {
     this.#host(id).aheadMs = aheadMs;
   }
 
-  diskOf(id: NodeId): MemoryDisk {
-    return this.#host(id).image.disk;
-  }
-
   async restart(id: NodeId): Promise<void> {
     const host = this.#host(id);
     if (host.life !== undefined) return;
-    let opened: Life | undefined;
-    const opening = this.#open(host).then((life) => {
-      opened = life;
-    });
-    let failure: unknown;
-    opening.catch((error: unknown) => {
-      failure = error;
-    });
-    const isSettled = (): boolean => opened !== undefined || failure !== undefined;
-    await this.timeline.runUntil(this.timeline.now + 60_000, isSettled);
-    if (opened === undefined) throw new Error(`node ${id} does not open`, { cause: failure });
-    const life = opened;
+    let opened: Life | Error | undefined;
+    const settle = (outcome: Life | Error): void => {
+      opened = outcome;
+    };
+    void this.#open(host).then(settle, settle);
+    await this.runUntil(() => opened !== undefined, 60_000);
+    const life = opened as Life | Error | undefined;
+    if (life === undefined || life instanceof Error) {
+      throw new Error(`node ${id} does not open`, { cause: life });
+    }
     host.life = life;
     this.#perform(host, life, life.node.start(life.clock.time()));
     this.#tickLater(host, life);
@@ -241,7 +233,7 @@ export class World {
     void this.request(id, command).then((result) => {
       answer = { result };
     });
-    await this.timeline.runUntil(this.timeline.now + 120_000, () => answer !== undefined);
+    await this.runUntil(() => answer !== undefined);
     return answer?.result;
   }
 
@@ -278,18 +270,6 @@ export class World {
       return state.epoch === epoch && state.generation === generation;
     };
     return moves.length === 0 && this.#present.every(isTold) && this.isFilled;
-  }
-
-  /** Where the ring stands, for people. */
-  describe(): string {
-    const { members, moves, epoch, generation } = this.ring;
-    const nodes = members.map(({ id, state }) => {
-      const isLive = this.live.includes(id);
-      const knows = isLive ? `epoch ${this.ringOf(id).epoch}` : "down";
-      return `node ${id} ${state}, ${knows}, fills ${this.watch.fillingOf(id).join(" ")}`;
-    });
-    const moving = moves.map(({ partition, to }) => `${partition} to ${to.join(" ")}`).join(", ");
-    return [`epoch ${generation}/${epoch}, moves ${moving}`, ...nodes].join("\n");
   }
 
   /** Live nodes that have not left. */
@@ -356,6 +336,7 @@ export class World {
           break;
         }
         case "notice":
+          this.trace.note(this.timeline.now, host.id, effect.notice);
           this.watch.noticed(host.id, effect.notice);
           this.notices.push({ at: this.timeline.now, node: host.id, notice: effect.notice });
           break;
@@ -368,7 +349,6 @@ export class World {
     }
   }
 
-  /** Every message crosses as bytes, also the smallest. */
   #send(host: Host, life: Life, to: NodeId, message: Message): void {
     this.watch.sent(host.id, to, message);
     if (to === host.id) {
@@ -379,21 +359,11 @@ export class World {
     }
     const target = this.#hosts.get(to);
     if (target === undefined) return;
-    const writer = new FrameWriter();
-    writer.add(message);
-    for (const frame of writer.take()) {
-      this.network.send(host.id, to, frame, (bytes) => this.#deliver(host.id, target, bytes));
-    }
-  }
-
-  #deliver(from: NodeId, target: Host, bytes: Uint8Array): void {
-    const { life } = target;
-    if (life === undefined) return;
-    const frame = decodeFrame(bytes);
-    if (frame.kind === "invalid") throw new Error(`a frame of ours is invalid: ${frame.why}`);
-    for (const message of frame.messages) {
-      this.#step(target, life, { kind: "message", from, message });
-    }
+    this.#wire.send({ from: host.id, to }, message, (arrived) => {
+      const { life: hearer } = target;
+      if (hearer === undefined) return;
+      this.#step(target, hearer, { kind: "message", from: host.id, message: arrived });
+    });
   }
 
   #tickLater(host: Host, life: Life): void {
@@ -427,16 +397,4 @@ export class World {
     if (host === undefined) throw new Error(`there is no node ${id}`);
     return host;
   }
-}
-
-/** Founded with everybody at once: every world begins in the middle of its life. */
-function ringOf(members: readonly Member[], n: number, partitions: number): RingState {
-  const nobody = Array.from({ length: partitions }, () => []);
-  const owners = plan(members, n, nobody);
-  const changes = { moves: [], buckets: [], staged: [] };
-  return { clusterId, generation: 1, epoch: 1, n, members, owners, ...changes };
-}
-
-function memberOf(id: NodeId, dc: string): Member {
-  return { id, address: `n${id}:7400`, dc, rack: "r1", weight: 1, state: "member" };
 }
