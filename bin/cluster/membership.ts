@@ -120,5 +120,6 @@ function movingText(done: string, { epoch }: Changed, copies: number): string {
 }
 
 function stagedText({ staged }: Changed): string {
-  return `staged, beside ${plural(staged - 1, "other change")}: kvctl plan shows what all do together\n`;
+  const others = plural(staged - 1, "other change");
+  return `staged, beside ${others}: kvctl plan shows what all do together\n`;
 }

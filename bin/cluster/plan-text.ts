@@ -12,7 +12,8 @@ export function planText(plan: Plan): string {
     if (change.kind === "leave") return `  ${named(change.node)} leaves`;
     if (change.kind === "remove") return `  ${named(change.node)} is struck out`;
     const { node, replaces } = change;
-    return `  ${named(node)} ${replaces === undefined ? "joins" : `takes the place of ${replaces}`}`;
+    const how = replaces === undefined ? "joins" : `takes the place of node ${replaces}`;
+    return `  ${named(node)} ${how}`;
   });
   const about = bytes === null ? "" : `, about ${size(bytes)}`;
   const coming = moves.filter(({ from, to }) => to.some((node) => !from.includes(node))).length;

@@ -55,7 +55,7 @@ const final: ReadonlySet<string> = new Set([
 ]);
 
 const attemptMs = 10_000;
-/** The member that was at this address may have died just now, and be taken for live a while yet. */
+/** The member that was at this address may have died just now, and be taken for live a while. */
 const inUseMsMax = 15_000;
 const pauseMsMin = 100;
 const pauseMsMax = 1_000;

@@ -32,7 +32,7 @@ async function status() {
   return JSON.parse((await cluster.run("status", "--json")).stdout);
 }
 
-test("a node that proposes itself is shown by plan, refused by a wrong id, and committed", async () => {
+test("a node that proposes itself is shown by plan, and committed by its id", async () => {
   const { run } = cluster;
   expect(await run("plan")).toMatchObject({ code: 0, stdout: "nothing is staged\n" });
   const node = await propose("n3");
@@ -58,7 +58,7 @@ test("a node that proposes itself is shown by plan, refused by a wrong id, and c
   expect((await run("commit")).code).toBe(4);
 });
 
-test("what is staged is taken back by abort, and the node that waited ends with code 2", async () => {
+test("abort takes back what is staged, and the node that waited ends with 2", async () => {
   const { run } = cluster;
   const node = await propose("n4");
   const ended = new Promise((resolve) => node.child.once("close", resolve));

@@ -139,7 +139,7 @@ describe("abort", () => {
     expect(abort(after)).toBe(after);
   });
 
-  test("leaves partitions that have not switched with their owners, and the others where they are", () => {
+  test("leaves partitions that have not switched with their owners", () => {
     const leaving = must(applied(four(), [{ kind: "leave", node: 2 }]));
     const half = must(finishMoves(leaving, leaving.moves.slice(0, 2)));
     const after = must(abort(half));

@@ -5,8 +5,8 @@
  * mattered, one of them knows: no earlier ballot can be decided any more without them, and what
  * may have been decided is among what they accepted. With two voters the other one is enough, so
  * such a cluster does not lock up; when another voter is gone for good, strike it out while a
- * majority votes without this node, or force a ring. Where so many have forgotten that they wait for
-each other, a ring forced on one of them ends it there: nobody has voted in its generation yet.
+ * majority votes without this node, or force a ring. Where so many have forgotten that they wait
+ * for each other, a ring forced on one of them ends it there: nobody has voted in its generation.
  *
  * As saved: a version byte, then the last epoch concerned as a varint; 0 for "unknown".
  */

@@ -13,8 +13,8 @@ export interface Member {
   /** Its share relative to others; 1 is usual. Above 0, at most 100. */
   readonly weight: number;
   /**
-   * `joining` waits for its plan to be committed: it owns nothing and does not vote. `leaving` still
-   * owns and votes. `left` is remembered so that its number is refused.
+   * `joining` waits for its plan to be committed: it owns nothing and does not vote. `leaving`
+   * still owns and votes. `left` is remembered so that its number is refused.
    */
   readonly state: "member" | "leaving" | "left" | "joining";
 }
