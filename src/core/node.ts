@@ -145,14 +145,11 @@ export class Node implements Out {
       onRound: (now, peer, theirs) => this.#cleanup.met(now, peer, theirs),
     });
     this.#cleanup = new Cleanup({
-      ...{ ...common, standing },
+      ...{ ...common, standing, departed: this.#departed, exchanges: this.#exchanges },
       tuning: { ...cleanupDefaults, ...cleanup },
-      exchange: (done, partitions) => this.#exchanges.exchangeNow(done, partitions),
-      isGiven: (partition) => this.#departed.isGiven(partition),
-      lost: (now, partition) => standing.lost(now, partition),
     });
     this.#coordinator = new Coordinator({ ...common, standing, r, w });
-    this.#replica = new Replica({ ...common, standing });
+    this.#replica = new Replica({ ...common, standing, cleanup: this.#cleanup });
     this.#admin = new Admin({
       ...common,
       standing,

@@ -15,6 +15,12 @@ const pendingForRepairsMax = 512;
 const listKeysMax = 1_000;
 const noHash: Hash = { high: 0, low: 0 };
 
+/** From a node that does not know yet whether others have cleaned up while it was away. */
+const unsettled = {
+  ...({ kind: "read-reply", standing: "rebuilding", round: 0, digest: noHash } as const),
+  ...({ versions: undefined, failure: "NOT_READY" } as const),
+};
+
 type Read = ReplicaMessage & { readonly kind: "read" };
 type Write = ReplicaMessage & { readonly kind: "write" };
 type List = ReplicaMessage & { readonly kind: "list" };
@@ -25,6 +31,7 @@ export interface ReplicaParts {
   readonly out: Out;
   ring(): RingView;
   readonly standing: StandingView;
+  readonly cleanup: { isSettled(partition: Partition): boolean };
 }
 
 export class Replica {
@@ -52,11 +59,15 @@ export class Replica {
   }
 
   #read(now: Millis, from: NodeId, { key, request, full, deadlineMs }: Read): void {
-    const { out, self, standing } = this.#parts;
+    const { out, self, standing, cleanup } = this.#parts;
     const ring = this.#parts.ring();
     const partition = ring.partitionOf(key);
     const holders = ring.holders(partition);
     const isHolder = holders.includes(self);
+    if (isHolder && !cleanup.isSettled(partition)) {
+      out.send(from, { ...unsettled, request });
+      return;
+    }
     this.#pending += 1;
     out.store({ kind: "read", key, targets: isHolder ? [] : holders }, (outcome, at) => {
       this.#pending -= 1;
@@ -126,6 +137,10 @@ export class Replica {
     const { out } = this.#parts;
     if (!this.#holds(partition)) {
       this.#listed(from, { request, partition }, undefined, "not-owner");
+      return;
+    }
+    if (!this.#parts.cleanup.isSettled(partition)) {
+      this.#listed(from, { request, partition }, undefined, "NOT_READY");
       return;
     }
     const bounded = Math.min(Math.max(1, limit), listKeysMax);

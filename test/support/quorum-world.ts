@@ -59,6 +59,7 @@ export class QuorumNode {
     const parts = {
       ...{ self: id, out: world.outOf(id, this), ring: () => ring, liveness, r, w },
       standing: { of: () => this.standing },
+      cleanup: { isSettled: () => true },
       random: seededRandom(id),
       tuning: { ...quorumDefaults, ...tuning },
     };

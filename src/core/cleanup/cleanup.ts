@@ -12,10 +12,10 @@ import type { Out, RoundState } from "../event.ts";
 import type { Millis, NodeId, Partition } from "../ids.ts";
 import type { Message } from "../message.ts";
 import type { Random } from "../random.ts";
-import type { LivenessView, RingView, StandingView } from "../views.ts";
+import type { LivenessView, RingView } from "../views.ts";
 import { Attempt, type AttemptEnd, type AttemptTuning } from "./attempt.ts";
 import type { CleanupMessage, PartitionRound } from "./message.ts";
-import { FloorNewsroom } from "./newsroom.ts";
+import { FloorNewsroom, type FloorStanding } from "./newsroom.ts";
 
 export interface CleanupTuning extends AttemptTuning {
   /** A partition has a round this often, if there is something to reap. */
@@ -51,18 +51,20 @@ export interface CleanupParts {
   readonly out: Out;
   readonly random: Random;
   readonly liveness: LivenessView;
-  readonly standing: StandingView;
+  readonly standing: FloorStanding;
+  readonly exchanges: Comparer;
+  /** Of what a node that is no owner (any more) has left of a partition, its owners have all. */
+  readonly departed: { isGiven(partition: Partition): boolean };
   readonly tuning: CleanupTuning;
   ring(): RingView;
-  /** Compares partitions with every other live holder, both ways. */
-  exchange(
+}
+
+/** Compares partitions with every other live holder, both ways. */
+export interface Comparer {
+  exchangeNow(
     done: (counts: { readonly partitions: number }) => void,
     partitions: readonly Partition[],
   ): void;
-  /** The owners have all that this node, which is none (any more), has left of the partition. */
-  isGiven(partition: Partition): boolean;
-  /** What is held of the partition is not to be believed: it has to be filled again. */
-  lost(now: Millis, partition: Partition): void;
 }
 
 /** For `status`: what is left to clean up here, and what was cleaned since the start. */
@@ -136,6 +138,11 @@ export class Cleanup {
     this.#newsroom.compare(now, peer, theirs);
   }
 
+  /** Whether this node's copies are of the round of its peers, as far as it can know. */
+  isSettled(partition: Partition): boolean {
+    return this.#newsroom.isSettled(partition);
+  }
+
   report(): CleanupReport {
     let [reapable, tombstones] = [0, 0];
     const held = new Set(this.#parts.ring().held());
@@ -150,7 +157,7 @@ export class Cleanup {
 
   tick(now: Millis): void {
     const { tuning } = this.#parts;
-    this.#newsroom.tick();
+    this.#newsroom.tick(now);
     let busy = [...this.#attempts.values()].filter(({ isBusy }) => isBusy).length;
     for (const attempt of [...this.#attempts.values()]) {
       const wasBusy = attempt.isBusy;
@@ -241,7 +248,7 @@ export class Cleanup {
 
   #compare(partition: Partition, done: (isWell: boolean) => void): void {
     const others = this.#parts.ring().owners(partition).length - 1;
-    this.#parts.exchange((counts) => done(counts.partitions === others), [partition]);
+    this.#parts.exchanges.exchangeNow((counts) => done(counts.partitions === others), [partition]);
   }
 
   #send(partition: Partition, floor: FloorNews): void {
@@ -276,10 +283,10 @@ export class Cleanup {
 
   #answerLoose(from: NodeId, message: CleanupMessage & { readonly kind: "loose-ask" }): void {
     const { partition, attempt, epoch } = message;
-    const { out, self, isGiven } = this.#parts;
+    const { out, self, departed } = this.#parts;
     const ring = this.#parts.ring();
     if (epoch !== ring.state.epoch || partition >= ring.partitions) return;
-    const isHolder = ring.holders(partition).includes(self) || isGiven(partition);
+    const isHolder = ring.holders(partition).includes(self) || departed.isGiven(partition);
     out.store({ kind: "loose", partition, isHolder }, (outcome) => {
       const isFree = outcome.kind === "loose" && outcome.isFree;
       out.send(from, { kind: "loose", partition, attempt, isFree });

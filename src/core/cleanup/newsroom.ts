@@ -17,13 +17,19 @@ export interface NewsroomParts {
   readonly self: NodeId;
   readonly out: Out;
   readonly liveness: LivenessView;
-  readonly standing: StandingView;
+  readonly standing: FloorStanding;
   ring(): RingView;
+}
+
+export interface FloorStanding extends StandingView {
+  /** What is held of the partition is not to be believed: it has to be filled again. */
   lost(now: Millis, partition: Partition): void;
 }
 
 /** A peer is asked for the same floor again after so long. */
 const askAgainMs = 1_000;
+/** After a start a node answers for its copies at the latest now: nobody may be there to ask. */
+const settleMsMax = 1_000;
 
 export class FloorNewsroom {
   readonly #parts: NewsroomParts;
@@ -38,6 +44,10 @@ export class FloorNewsroom {
   readonly #greeted = new Set<NodeId>();
   #greetedIn: RingView | undefined;
   #isSurveyed = false;
+  /** Peers that have said in which rounds they are; and until when that is waited for. */
+  readonly #heardOf = new Set<NodeId>();
+  #settledAt: Millis | undefined;
+  #isSettled = false;
 
   constructor(parts: NewsroomParts) {
     this.#parts = parts;
@@ -58,7 +68,26 @@ export class FloorNewsroom {
     message: CleanupMessage & { readonly kind: "floor" | "rounds" },
   ): void {
     if (message.kind === "floor") this.takeOver(message.partition, message.floor);
-    else for (const theirs of message.rounds) this.compare(now, from, theirs);
+    else {
+      this.#heardOf.add(from);
+      for (const theirs of message.rounds) this.compare(now, from, theirs);
+    }
+  }
+
+  /**
+   * A node that starts may come with an old copy of its disk. Before it has met its peers, nobody
+   * should hear from it what they have forgotten.
+   */
+  isSettled(partition: Partition): boolean {
+    if (this.#isSettled) return !this.#coming.has(partition);
+    const { self, liveness } = this.#parts;
+    const others = this.#parts
+      .ring()
+      .owners(partition)
+      .filter((owner) => owner !== self);
+    const isMet = others.some((owner) => this.#heardOf.has(owner));
+    if (!isMet && others.some((owner) => liveness.isLive(owner))) return false;
+    return this.#isSurveyed && !this.#coming.has(partition);
   }
 
   /** Something came that was composed in this round: if it is a later one, its floor is needed. */
@@ -106,7 +135,9 @@ export class FloorNewsroom {
     this.#isSurveyed = true;
   }
 
-  tick(): void {
+  tick(now: Millis): void {
+    this.#settledAt ??= now + settleMsMax;
+    this.#isSettled ||= now >= this.#settledAt;
     if (!this.#isSurveyed) return;
     const ring = this.#parts.ring();
     if (this.#greetedIn !== ring) this.#greeted.clear();
@@ -147,7 +178,7 @@ export class FloorNewsroom {
     const isHeld = this.#parts.ring().held().includes(partition);
     this.#distrusted.add(partition);
     if (isOld && isHeld) out.notice({ kind: "rolled-back", partition, round });
-    if (isHeld) this.#parts.lost(now, partition);
+    if (isHeld) standing.lost(now, partition);
   }
 
   /** Everything below the floor is here again. */
