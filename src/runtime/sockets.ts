@@ -188,6 +188,7 @@ class Connection implements Socket {
   readonly #socket: Ws.WebSocket;
   readonly #events: SocketEvents;
   #isEnded = false;
+  #isClosing = false;
   #wasHeard = true;
 
   constructor(socket: Ws.WebSocket, events: SocketEvents, { remote, explain }: Telling) {
@@ -196,7 +197,8 @@ class Connection implements Socket {
     let failure: DialFailure | undefined;
     socket.on("message", (bytes: Buffer, isBinary: boolean) => {
       this.#wasHeard = true;
-      if (this.#isEnded) return;
+      // What still comes after this side has ended it is nobody's.
+      if (this.#isEnded || this.#isClosing) return;
       // A plain array, since `slice` of a Buffer is a view that would pin the chunk it came in.
       if (isBinary) events.onMessage(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length));
       else this.close(1003, "binary frames only");
@@ -241,6 +243,8 @@ class Connection implements Socket {
   }
 
   close(code: number, reason: string): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
     // A paused socket would never read the other side's goodbye.
     this.#socket.resume();
     this.#socket.close(code, reason);

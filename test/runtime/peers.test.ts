@@ -262,6 +262,8 @@ describe("a peer that sends nonsense loses that connection, and nothing else", (
     const { socket } = await knock(address);
     const code = new Promise<number>((resolve) => socket.once("close", resolve));
     socket.send(bytes);
+    // Nothing that comes after it can be trusted.
+    socket.send(framed(ping(1)));
     expect(await code).toBe(1002);
     expect(first.received).toEqual([]);
     const healthy = await knock(address);
