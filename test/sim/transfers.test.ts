@@ -1,4 +1,4 @@
-/** What a change of the ring leaves alone: trees of all partitions, and data that is where it shall be. */
+/** What a change of the ring leaves alone: trees, and data that is where it shall be. */
 import { expect, test } from "vitest";
 import { digestOf } from "../../src/core/clock/digest.ts";
 import type { StoreOutcome, StoreWork } from "../../src/core/event.ts";

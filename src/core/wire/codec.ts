@@ -5,7 +5,14 @@
  */
 import { unreachable } from "../../../native-free-engine/base/assert.ts";
 import { frameBytesAim, frameBytesMax } from "../limits.ts";
-import type { Message } from "../message.ts";
+import type {
+  ClientMessage,
+  HintMessage,
+  Message,
+  ReplicaMessage,
+  TransferMessage,
+  TreeMessage,
+} from "../message.ts";
 import { readCleanup, writeCleanup } from "./cleanup.ts";
 import { readClient, writeClient } from "./client.ts";
 import { readEpoch, writeEpoch } from "./epoch.ts";
@@ -28,6 +35,9 @@ export interface Mark {
   /** The epoch in which it acts. */
   readonly epoch: number;
 }
+
+type AboutData = ReplicaMessage | HintMessage | TreeMessage | TransferMessage | ClientMessage;
+type Upkeep = Exclude<Message, AboutData>;
 
 export type Frame =
   | {
@@ -184,6 +194,14 @@ function writeMessage(writer: Writer, message: Message): void {
     case "filled":
       writeTransfer(writer, message);
       break;
+    default:
+      writeUpkeep(writer, message);
+  }
+}
+
+/** What keeps the cluster together. */
+function writeUpkeep(writer: Writer, message: Upkeep): void {
+  switch (message.kind) {
     case "cut-ask":
     case "cut":
     case "loose-ask":
