@@ -29,7 +29,7 @@ const requests = {
   CONTEXT_WRONG_CLUSTER: { exit: 2, applied: "no", meaning: "a context of another cluster" },
   CONTEXT_TOO_LARGE: { exit: 2, applied: "no", meaning: "a context beyond contextBytesMax" },
   TOO_MANY_SIBLINGS: { exit: 4, applied: "no", meaning: "read and resolve before writing more" },
-  NOTHING_STAGED: { exit: 4, applied: "no", meaning: "no change waits to be committed" },
+  NOTHING_STAGED: { exit: 4, applied: "no", meaning: "nothing to commit, or to take back" },
   PLAN_CHANGED: {
     exit: 4,
     applied: "no",

@@ -32,6 +32,7 @@ export class Belonging {
   #onJoined: () => void = () => undefined;
   #onLeft: () => void = () => undefined;
   #askAt = 0;
+  #members: readonly Member[] = [];
 
   constructor(parts: BelongingParts, ring: RingState) {
     this.#parts = parts;
@@ -50,6 +51,7 @@ export class Belonging {
   }
 
   follow({ members }: RingState): void {
+    this.#members = members;
     const before = this.#state;
     const member = members.find(({ id }) => id === this.#parts.self);
     this.#state = member?.state ?? "left";
@@ -66,6 +68,9 @@ export class Belonging {
   async doubted(by: NodeId, address: string): Promise<void> {
     const { gate, now } = this.#parts;
     if (now() < this.#askAt || this.#state === "left") return;
+    // Who waits to take a member's place stands at its address, and is not that member.
+    const there = this.#members.filter((one) => one.address === address && one.state !== "left");
+    if (there.length > 1) return;
     this.#askAt = now() + askMsMin;
     const command = { name: "ring-record", arguments: {}, timeoutMs: answerMs };
     const answer = await ask(address, command, gate);

@@ -138,7 +138,9 @@ describe("leave, remove and weight", () => {
     expect(one.ask("weight", { node: 1, weight: 2, stage: true })).toMatchObject({ staged: 2 });
     expect(one.roleOf(4)).toBe("member");
     expect(one.ask("abort")).toMatchObject({ staged: 0, moves: 0 });
-    expect(one.ask("commit")).toMatchObject({ code: "NOTHING_STAGED" });
+    for (const name of ["commit", "abort"]) {
+      expect(one.ask(name)).toMatchObject({ code: "NOTHING_STAGED", applied: "no" });
+    }
   });
 });
 

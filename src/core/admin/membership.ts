@@ -72,11 +72,21 @@ export function membershipCommands(parts: MembershipParts): Readonly<Record<stri
       parts.propose(now, change, (outcome) => answer(answerOf(outcome)), deadlineMs);
     },
     abort: (now, { deadlineMs }, _given, answer) => {
-      parts.propose(now, abort, (outcome) => answer(answerOf(outcome)), deadlineMs);
+      let isAnything = false;
+      const change: RingChange = (state) => {
+        const next = abort(state);
+        isAnything ||= next !== state;
+        return next;
+      };
+      const done = (outcome: RingState | Failed): void =>
+        answer(isAnything || "kind" in outcome ? answerOf(outcome) : nothingToAbort);
+      parts.propose(now, change, done, deadlineMs);
     },
     "ring-force": (_now, _command, given, answer) => force(parts, given, answer),
   };
 }
+
+const nothingToAbort = failed("NOTHING_STAGED", "nothing is staged or on the way to take back");
 
 interface Times {
   readonly now: Millis;
