@@ -4,6 +4,8 @@ import type { Invocation } from "../invocation.ts";
 
 export async function serve(invocation: Invocation): Promise<number> {
   const { options, output } = invocation;
+  // Whatever the node writes holds data or secrets, and is for its owner alone.
+  process.umask(0o077);
   const { serveNode } = await import("../../src/serve.ts");
   const { config, json: _, ...flags } = options;
   const file = typeof config === "string" ? config : undefined;

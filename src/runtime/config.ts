@@ -5,8 +5,9 @@
  */
 import { deadlineMsMax, nDefault, nMax } from "../core/limits.ts";
 import { ClusterError } from "../errors.ts";
-import { isLoopback, isWildcard, parseAddress } from "./address.ts";
+import { isWildcard, parseAddress } from "./address.ts";
 import type { LogLevel } from "./log.ts";
+import { refuseOpenAddress } from "./open-address.ts";
 
 export interface NodeConfig {
   /** The node's own directory; made if it does not exist. */
@@ -265,28 +266,6 @@ function contradictions(settings: Settings): readonly string[] {
     problems.push(`advertise must be ${rules.advertise}, got ${advertise}`);
   }
   return problems;
-}
-
-/** Throws INSECURE_BIND for an address that others can reach, unless that is wanted. */
-export function refuseOpenAddress(listen: string, settings: Settings): void {
-  const host = parseAddress(listen)?.host ?? "";
-  if (settings.insecure || isLoopback(host)) return;
-  const { tlsCert, tlsCa, peerSecretFile, tokenFile } = settings;
-  const missing = [
-    ...(tlsCert === undefined ? ["--tls-cert and --tls-key, so that nobody listens in"] : []),
-    ...((peerSecretFile ?? tlsCa) === undefined
-      ? ["--peer-secret-file or --tls-ca, so that nodes prove themselves"]
-      : []),
-    ...((tokenFile ?? tlsCa) === undefined
-      ? ["--token-file or --tls-ca, so that clients prove themselves"]
-      : []),
-  ];
-  if (missing.length === 0) return;
-  throw new ClusterError(
-    "INSECURE_BIND",
-    `refusing to listen on ${listen}, which others can reach; missing: ${missing.join("; ")}. ` +
-      "Listen on 127.0.0.1, or say --insecure (insecure: true) if the network is yours alone",
-  );
 }
 
 function shown(value: unknown): string {

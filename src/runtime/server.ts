@@ -4,13 +4,7 @@
  */
 import type { ClusterError } from "../errors.ts";
 import { type Address, formatAddress, parseAddress } from "./address.ts";
-import {
-  checkConfig,
-  listenDefault,
-  type NodeConfig,
-  refuseOpenAddress,
-  type Settings,
-} from "./config.ts";
+import { checkConfig, listenDefault, type NodeConfig, type Settings } from "./config.ts";
 import { Door } from "./door.ts";
 import { Gate } from "./gate.ts";
 import type { Identity } from "./identity.ts";
@@ -18,6 +12,7 @@ import { listen } from "./listener.ts";
 import { openLog } from "./log.ts";
 import { found, join, resume } from "./membership.ts";
 import { openNodeEngine, readIdentity } from "./node-store.ts";
+import { lackingAt, refuseOpenAddress } from "./open-address.ts";
 import { Running, type RunningNode } from "./running.ts";
 import { NodeClock } from "./time.ts";
 
@@ -53,6 +48,8 @@ export async function startNode(config: NodeConfig): Promise<RunningNode> {
       if (changed.has("tls") && gate.nodeTls !== undefined) listener.setTls(gate.nodeTls);
     });
     const { port } = listener.address;
+    const lacking = lackingAt(formatAddress(listener.address), settings);
+    if (lacking.length > 0) log.warn("node.insecure", { lacking });
     const address = settings.advertise ?? formatAddress({ host: wanted.host, port });
     const parts = { engine, settings, address, log, gate, now: () => clock.now() };
     const become = settings.join.length === 0 ? found : join;

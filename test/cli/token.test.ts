@@ -1,6 +1,6 @@
 /** kvctl token: what it prints once, what the file holds, and what a node makes of it. */
 import { createHash } from "node:crypto";
-import { chmodSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseTokens } from "../../src/runtime/tokens.ts";
@@ -130,6 +130,9 @@ test("a node takes them until they are taken back, and its log says nothing of t
     expect(lines).toContainEqual(
       expect.objectContaining({ event: "auth.refused", code: "AUTH_REQUIRED" }),
     );
+    for (const name of readdirSync(join(directory, "n1"))) {
+      expect([name, statSync(join(directory, "n1", name)).mode & 0o077]).toEqual([name, 0]);
+    }
     const secrets = [held, `${held}.root`, secret].map((path) => readFileSync(path, "utf8").trim());
     for (const canary of [...secrets, value, "k3y-c4n4ry"]) expect(log).not.toContain(canary);
   } finally {
