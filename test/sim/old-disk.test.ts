@@ -79,6 +79,39 @@ describe("a node with an old copy of its directory", () => {
     }
   });
 
+  test("denies nothing with another that was away, once it knows that it forgot", async () => {
+    const world = new World({ seed: 9, nodes: 3 });
+    await world.start();
+    world.crash(3, 1);
+    const image = world.imageOf(3);
+    await world.restart(3);
+    world.crash(1);
+    await world.run(6_000);
+    // Acknowledged by two of three, of which one forgets and the other goes away.
+    for (const key of keys) await put(world, 3, key, "new");
+    world.crash(3);
+    world.restore(3, image);
+    await world.restart(3);
+    for (let ms = 0; ms < 5_000 && !hasForgotten(world, 3); ms += 20) await world.run(20);
+    expect(hasForgotten(world, 3)).toBe(true);
+    const isRebuilding = ({ node, notice }: (typeof world.notices)[number]): boolean =>
+      node === 3 && notice.kind === "standing" && notice.standing === "rebuilding";
+    const toldAt = world.notices.findIndex(({ notice }) => notice.kind === "forgotten");
+    expect(world.notices.slice(toldAt).filter(isRebuilding)).toHaveLength(16);
+    world.crash(2);
+    await world.restart(1);
+    await world.run(20_000);
+    for (const key of keys) {
+      for (const at of [1, 3]) {
+        const found = await get(world, at, key, 2).catch(() => undefined);
+        if (found !== undefined) expect(found.values).toEqual(["new"]);
+      }
+    }
+    await world.restart(2);
+    expect(await settled(world)).toMatchObject({ rebuilding: 0, rootsAgree: true });
+    for (const key of keys) expect((await get(world, 1, key, 3)).values).toEqual(["new"]);
+  });
+
   test("is told late, by the only one that heard of what it did", async () => {
     const world = new World({ seed: 6, nodes: 3 });
     await world.start();
