@@ -28,6 +28,7 @@ export function lookAt(path: string): Found {
 /** For its owner alone, as are those above it that are missing. */
 export function makeClosedDirectory(path: string): void {
   mkdirSync(path, { recursive: true, mode: 0o700 });
+  syncPath(dirname(path));
 }
 
 /** Gives a whole directory its own name, durably; an empty one that has it gives way. */

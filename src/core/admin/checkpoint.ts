@@ -101,7 +101,7 @@ function gathered(
       nodes.push({ node: id, path, bytes, keys });
     } else if (report?.kind === "refused") {
       missing.push({ node: id, code: report.code, message: report.message });
-    } else missing.push({ node: id, code: "NOT_READY", message: "it did not answer" });
+    } else missing.push({ node: id, code: "NOT_READY", message: "it did not answer in time" });
   }
   return { kind: "answer", json: JSON.stringify({ name, nodes, missing }) };
 }
