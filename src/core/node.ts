@@ -7,6 +7,7 @@ import { unreachable } from "../../native-free-engine/base/assert.ts";
 import { Admin } from "./admin/admin.ts";
 import { Budget, budgetDefaults } from "./budget.ts";
 import { Cleanup, type CleanupTuning, cleanupDefaults, isCleanup } from "./cleanup/cleanup.ts";
+import type { CleanupMessage } from "./cleanup/message.ts";
 import type { Effect, Event, Notice, Out, StoreOutcome, StoreWork } from "./event.ts";
 import { failed } from "./failure.ts";
 import { Handoff, handoffDefaults } from "./handoff.ts";
@@ -15,9 +16,8 @@ import { Epochs } from "./members/epochs.ts";
 import { Gossip, gossipDefaults } from "./members/gossip.ts";
 import { Liveness, livenessDefaults } from "./members/liveness.ts";
 import { Lives, livesDefaults } from "./members/lives.ts";
-import { Moves, movesDefaults } from "./members/moves.ts";
 import { votersOf } from "./members/proposer.ts";
-import type { Heartbeat, Message } from "./message.ts";
+import type { Heartbeat, Message, TransferMessage } from "./message.ts";
 import { Coordinator } from "./quorum/coordinator.ts";
 import type { Random } from "./random.ts";
 import { Replica } from "./replica.ts";
@@ -25,9 +25,7 @@ import { Ring } from "./ring/ring.ts";
 import type { RingState } from "./ring/ring-state.ts";
 import { Standing, standingDefaults } from "./standing.ts";
 import { Exchanges, exchangeDefaults } from "./sync/exchange.ts";
-import { Departed, departedDefaults } from "./transfer/departed.ts";
-import { Filled } from "./transfer/filled.ts";
-import { Transfers, transferDefaults } from "./transfer/transfers.ts";
+import { isTransfer, Relocation } from "./transfer/relocation.ts";
 import type { RingView } from "./views.ts";
 import { decodeRing, encodeRing } from "./wire/ring.ts";
 
@@ -45,6 +43,7 @@ export interface NodeOptions {
   readonly cleanup?: Partial<CleanupTuning> | undefined;
 }
 
+type OtherMessage = Exclude<Message, CleanupMessage | TransferMessage>;
 type Then = (outcome: StoreOutcome, now: Millis) => void;
 
 export class Node implements Out {
@@ -57,10 +56,7 @@ export class Node implements Out {
   readonly #gossip: Gossip;
   readonly #lives: Lives;
   readonly #epochs: Epochs;
-  readonly #moves: Moves;
-  readonly #filled: Filled;
-  readonly #transfers: Transfers;
-  readonly #departed: Departed;
+  readonly #relocation: Relocation;
   readonly #standing: Standing;
   readonly #handoff: Handoff;
   readonly #exchanges: Exchanges;
@@ -105,27 +101,11 @@ export class Node implements Out {
       knowsItself: () => this.#lives.isTold(votersOf(this.#ring.state)),
       onDecided: (state, now) => this.#install(state, now),
     });
-    const filled = new Filled({
-      ...{ ...common, standing },
-      isGiven: (partition) => this.#handoff.keepsNone && this.#departed.isGiven(partition),
-    });
-    const asking = {
-      isFilled: (now: Millis, node: NodeId, partition: Partition): boolean =>
-        filled.isFilled(now, node, partition),
-      askFilled: (node: NodeId, partitions: readonly Partition[]): void =>
-        filled.ask(node, partitions),
-    };
-    this.#filled = filled;
-    this.#departed = new Departed({
-      ...{ ...common, ...asking },
-      tuning: departedDefaults,
-      give: (_now, pair, done) => this.#exchanges.give(pair, done),
-    });
-    this.#transfers = new Transfers({ ...common, share, standing, tuning: transferDefaults });
-    this.#moves = new Moves({
-      ...{ ...common, ...asking },
-      tuning: movesDefaults,
+    this.#relocation = new Relocation({
+      ...{ ...common, share, standing },
       propose: (now, change, done, timeoutMs) => this.#epochs.propose(now, change, done, timeoutMs),
+      give: (_now, pair, done) => this.#exchanges.give(pair, done),
+      keepsNone: () => this.#handoff.keepsNone,
     });
     this.#handoff = new Handoff({
       ...common,
@@ -137,28 +117,21 @@ export class Node implements Out {
     this.#exchanges = new Exchanges({
       ...{ ...common, share },
       tuning: exchangeDefaults,
-      standing: {
-        of: (partition) => standing.of(partition),
-        fillings: () => this.#transfers.streamed(),
-        visited: (partition, peer, begunAt) => standing.visited(partition, peer, begunAt),
-      },
+      standing: this.#relocation.filling,
       onRound: (now, peer, theirs) => this.#cleanup.met(now, peer, theirs),
     });
     this.#cleanup = new Cleanup({
-      ...{ ...common, standing, departed: this.#departed, exchanges: this.#exchanges },
+      ...{ ...common, standing, departed: this.#relocation, exchanges: this.#exchanges },
       tuning: { ...cleanupDefaults, ...cleanup },
     });
     this.#coordinator = new Coordinator({ ...common, standing, r, w });
     this.#replica = new Replica({ ...common, standing, cleanup: this.#cleanup });
     this.#admin = new Admin({
-      ...common,
-      standing,
-      r,
-      w,
+      ...{ ...common, standing, r, w },
       propose: (now, change, done, timeoutMs) => this.#epochs.propose(now, change, done, timeoutMs),
       force: (lost, done) => this.#epochs.force(lost, done),
       hasForgottenVotes: () => this.#epochs.hasForgottenVotes,
-      transfers: () => this.#transfers.report(),
+      transfers: () => this.#relocation.report(),
       repair: (_now, done) => this.#exchanges.exchangeNow(done),
     });
   }
@@ -249,10 +222,12 @@ export class Node implements Out {
       return;
     }
     if (from !== this.#self) this.#liveness.heard(from, now);
-    if (isCleanup(message)) {
-      this.#cleanup.receive(now, from, message);
-      return;
-    }
+    if (isCleanup(message)) this.#cleanup.receive(now, from, message);
+    else if (isTransfer(message)) this.#relocation.receive(now, from, message);
+    else this.#dispatch(now, from, message);
+  }
+
+  #dispatch(now: Millis, from: NodeId, message: OtherMessage): void {
     switch (message.kind) {
       case "write":
         if (message.relay.length > 0) this.#coordinator.receive(now, from, message);
@@ -304,15 +279,6 @@ export class Node implements Out {
       case "lives":
         this.#lives.receive(now, from, message);
         return;
-      case "transfer-ask":
-      case "transfer-chunk":
-      case "transfer-close":
-        this.#transfers.receive(now, from, message);
-        return;
-      case "filled-ask":
-      case "filled":
-        this.#filled.receive(now, from, message);
-        return;
       case "survey":
       case "survey-reply":
         this.#admin.receive(now, from, message);
@@ -345,10 +311,8 @@ export class Node implements Out {
     this.#gossip.tick(now);
     this.#lives.tick(now);
     this.#epochs.tick(now);
-    this.#moves.tick(now);
     this.#standing.tick(now);
-    this.#transfers.tick(now);
-    this.#departed.tick(now);
+    this.#relocation.tick(now);
     this.#handoff.tick(now);
     this.#exchanges.tick(now);
     this.#cleanup.tick(now);

@@ -141,7 +141,7 @@ export class Inbound {
     else this.#ask(now);
   }
 
-  /** How long to rest after the chunks that were asked for last: in proportion to what they took. */
+  /** How long to rest after the chunks asked for last: in proportion to what they took. */
   restMs(now: Millis): Millis {
     const { tuning } = this.#parts;
     const share = Math.min(tuning.shareMax, Math.max(shareMin, this.#parts.share()));

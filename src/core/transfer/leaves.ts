@@ -1,6 +1,6 @@
 /**
- * What of a partition is here already, leaf by leaf of its tree: so a transfer that was cut off goes
- * on where it was, without a record of its own, and sends no key a second time.
+ * What of a partition is here already, leaf by leaf of its tree: so a transfer that was cut off
+ * goes on where it was, without a record of its own, and sends no key a second time.
  */
 import type { Partition } from "../ids.ts";
 import type { Hash } from "../message.ts";

@@ -18,7 +18,7 @@ export interface OutboundTuning {
   readonly outboundMax: number;
   /** Who has not asked for so long has ended, or died. */
   readonly leaseMs: Millis;
-  /** Keys of a chunk, so that no chunk holds up what clients wait for; its bytes are bounded too. */
+  /** Keys of a chunk, so that none holds up what clients wait for; its bytes are bounded too. */
   readonly chunkKeys: number;
 }
 
