@@ -56,7 +56,7 @@ async function run() {
     for (const attack of attacks) {
       quiet.push(await load(client, seconds));
       const attacker = await startAttacker({
-        ...{ attack, address: node, ca, token },
+        ...{ attack, address: node, token },
         isElsewhere: true,
       });
       under.get(attack).push(await load(client, seconds));

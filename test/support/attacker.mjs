@@ -5,16 +5,19 @@
 import { randomBytes } from "node:crypto";
 import { connect as connectTcp } from "node:net";
 import { setPriority } from "node:os";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, createSecureContext } from "node:tls";
 
 const socketsMax = 1000;
-const againMs = 200;
+/** One for all, and nobody is believed or not: else the attacker would be busier than the node. */
+const secureContext = createSecureContext();
+/** What was thrown out is begun again so soon: those that hold connections need not hurry. */
+const againMs = { holding: 1000, flooding: 100 };
 
-process.once("message", async ({ attack, address, ca, token, isElsewhere }) => {
+process.once("message", async ({ attack, address, token, isElsewhere }) => {
   // Attackers bring machines of their own: they should not take this one's time from the others.
   if (isElsewhere) setPriority(19);
   const [host, port] = address.split(":");
-  const target = { host, port: Number(port), ca, token, address };
+  const target = { host, port: Number(port), token, address, secureContext };
   const begin = attacks[attack];
   let opened = 0;
   const keepOn = async (i) => {
@@ -22,14 +25,11 @@ process.once("message", async ({ attack, address, ca, token, isElsewhere }) => {
       await begin(target, i, () => {
         opened += 1;
       }).catch(() => undefined);
-      await pause(againMs);
+      await pause(floods.has(attack) ? againMs.flooding : againMs.holding);
     }
   };
   const count = floods.has(attack) ? 16 : socketsMax;
-  for (let i = 0; i < count; i++) {
-    void keepOn(i);
-    if (i % 50 === 49) await pause(10);
-  }
+  for (let i = 0; i < count; i++) void keepOn(i);
   // From one address the node throws out the oldest, most of them before they are through.
   const waitMsMax = attack === "slow-loris" ? 1_000 : 15_000;
   const since = performance.now();
@@ -101,10 +101,10 @@ function openTcp({ host, port }, localAddress) {
 }
 
 function openTls(target, localAddress) {
-  const { host, ca } = target;
+  const { host, secureContext } = target;
   const socket = openTcp(target, localAddress);
   socket.on("error", () => {});
-  return connectTls({ socket, host, ca, servername: "" });
+  return connectTls({ socket, host, secureContext, servername: "", rejectUnauthorized: false });
 }
 
 /** Where the system lets a process choose one, ten connections share an address. */
