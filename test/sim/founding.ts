@@ -1,18 +1,36 @@
-/** Founded with everybody at once: every world begins in the middle of its life. */
+/** What a world begins with. */
+import type { CleanupTuning } from "../../src/core/cleanup/cleanup.ts";
 import type { NodeId } from "../../src/core/ids.ts";
 import { plan } from "../../src/core/ring/planner.ts";
 import type { Member, RingState } from "../../src/core/ring/ring-state.ts";
 
+import { calm, type Weather } from "./network.ts";
+
 const clusterId = "5eed".repeat(8);
 
-export interface Founding {
+export interface WorldOptions {
+  readonly seed: number;
   readonly nodes: number;
-  readonly n: number;
-  readonly partitions: number;
-  dcOf(id: NodeId): string;
+  readonly n?: number;
+  readonly r?: number;
+  readonly w?: number;
+  readonly partitions?: number;
+  readonly weather?: Weather;
+  /** Where there is no time for clean-up at its usual pace. */
+  readonly cleanup?: Partial<CleanupTuning>;
+  /** Where each of the first nodes is; all in one data centre by default. */
+  readonly dcOf?: (id: NodeId) => string;
 }
 
-export function foundedRing({ nodes, n, partitions, dcOf }: Founding): RingState {
+export function filledOptions(options: WorldOptions): Required<WorldOptions> {
+  const dcOf = (): string => "dc1";
+  const usual = { n: 3, r: 2, w: 2, partitions: 16, weather: calm, cleanup: {}, dcOf };
+  return { ...usual, ...options };
+}
+
+/** Founded with everybody at once: every world begins in the middle of its life. */
+export function foundedRing(options: Required<WorldOptions>): RingState {
+  const { nodes, n, partitions, dcOf } = options;
   const members = Array.from({ length: nodes }, (_, i): Member => {
     const id = i + 1;
     const address = `n${id}:7400`;

@@ -92,6 +92,20 @@ export function crashes(liveMin: number): Kind {
   };
 }
 
+/** Disks that take nothing more: their nodes refuse, and die of it. */
+export function fullDisks(liveMin: number): Kind {
+  return {
+    name: "disk",
+    everyMs: 6_000,
+    strike: (world, random) => {
+      const node = pick(world.live, random);
+      if (node === undefined || world.live.length <= liveMin) return "";
+      world.diskOf(node).capacityBytes = 1;
+      return `the disk of node ${node} is full`;
+    },
+  };
+}
+
 /** Two sides that do not hear each other, or only one of them the other. */
 export const cuts: Kind = {
   name: "cut",

@@ -3,35 +3,21 @@
  * in memory and a network with weather. A seed decides everything, so a failure can be repeated.
  */
 import { loadHash } from "../../native-free-engine/base/hash.ts";
+import type { MemoryDisk } from "../../native-free-engine/disk/memory-disk.ts";
 import { loadFilterPackage } from "../../native-free-engine/table/filter.ts";
-import type { CleanupTuning } from "../../src/core/cleanup/cleanup.ts";
 import type { Effect, Event, Notice } from "../../src/core/event.ts";
 import type { NodeId } from "../../src/core/ids.ts";
 import type { Candidate, Command, Message, Result } from "../../src/core/message.ts";
 import { seededRandom } from "../../src/core/random.ts";
 import type { RingState } from "../../src/core/ring/ring-state.ts";
 import type { Store } from "../../src/store/store.ts";
-import { foundedRing } from "./founding.ts";
+import { filledOptions, foundedRing, type WorldOptions } from "./founding.ts";
 import { type Happening, type Host, type Image, type Life, newHost, openLife } from "./host.ts";
-import { calm, Network, type Weather } from "./network.ts";
+import { Network } from "./network.ts";
 import { Timeline } from "./timeline.ts";
 import { Trace } from "./trace.ts";
 import { Watch } from "./watch.ts";
 import { Wire } from "./wire.ts";
-
-export interface WorldOptions {
-  readonly seed: number;
-  readonly nodes: number;
-  readonly n?: number;
-  readonly r?: number;
-  readonly w?: number;
-  readonly partitions?: number;
-  readonly weather?: Weather;
-  /** Where there is no time for clean-up at its usual pace. */
-  readonly cleanup?: Partial<CleanupTuning>;
-  /** Where each of the first nodes is; all in one data centre by default. */
-  readonly dcOf?: (id: NodeId) => string;
-}
 
 const tickMs = 10;
 
@@ -55,9 +41,7 @@ export class World {
   #lives = 0;
 
   constructor(options: WorldOptions) {
-    const dcOf = (): string => "dc1";
-    const usual = { n: 3, r: 2, w: 2, partitions: 16, weather: calm, cleanup: {}, dcOf };
-    const filled = { ...usual, ...options };
+    const filled = filledOptions(options);
     this.#options = filled;
     this.network = new Network(this.timeline, filled.seed, filled.weather);
     this.#founded = foundedRing(filled);
@@ -142,6 +126,11 @@ export class World {
   /** An empty disk, with which it must join again to be of any use. */
   wipe(id: NodeId): void {
     this.restore(id, newHost(id).image);
+  }
+
+  /** What the node writes to now. Whoever starts it after a crash finds room on it again. */
+  diskOf(id: NodeId): MemoryDisk {
+    return this.#host(id).image.disk;
   }
 
   /** A copy of what is on the node's disk at this moment, as a backup would take it. */
@@ -282,6 +271,7 @@ export class World {
   #copy({ image }: Host, survival: number): Image {
     const random = seededRandom(this.#options.seed * 31 + ++this.#lives);
     const disk = image.disk.crash({ survival, random: () => random.below(1e9) / 1e9 });
+    disk.capacityBytes = Number.POSITIVE_INFINITY;
     return { ...image, disk };
   }
 
