@@ -32,3 +32,23 @@ export function isLoopback(host: string): boolean {
 export function isWildcard(host: string): boolean {
   return host === "0.0.0.0" || host === "::";
 }
+
+/**
+ * Whom an address belongs to, for counting: of IPv6 everybody has 2^64, so the first half names
+ * them. An IPv4 address in IPv6's clothes is that IPv4 address.
+ */
+export function networkOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
+  if (mapped !== undefined) return mapped;
+  if (!address.includes(":")) return address;
+  const [plain = ""] = address.split("%");
+  const [head = "", tail] = plain.split("::");
+  const before = head === "" ? [] : head.split(":");
+  const after = tail === undefined || tail === "" ? [] : tail.split(":");
+  const gap = tail === undefined ? 0 : Math.max(0, 8 - before.length - after.length);
+  const groups = [...before, ...Array.from({ length: gap }, () => "0"), ...after];
+  return groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(":");
+}

@@ -6,6 +6,7 @@
  */
 import type { ClusterCode } from "../errors.ts";
 import type { Principal } from "./access.ts";
+import { networkOf } from "./address.ts";
 import { type Holder, holderOf, type Shown } from "./certificates.ts";
 import { Failures } from "./failures.ts";
 import { type Log, seldom } from "./log.ts";
@@ -204,7 +205,7 @@ export class Gate implements Dialler {
     code: ClusterCode,
     message: string,
   ): { readonly kind: "refused" } & Refusal {
-    const delayMs = this.#failures.delayOf(remote, performance.now());
+    const delayMs = this.#failures.delayOf(networkOf(remote), performance.now());
     this.#sayRefused({ remote, code, why: message });
     const status = delayMs > 0 ? 429 : code === "AUTH_REQUIRED" ? 401 : 403;
     const clock = code === "PEER_AUTH_FAILED" ? Math.floor(this.#parts.now()) : undefined;

@@ -16,7 +16,7 @@ import type { AddressInfo, Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { TLSSocket, type TlsOptions } from "node:tls";
 import { ClusterError } from "../errors.ts";
-import { type Address, formatAddress } from "./address.ts";
+import { type Address, formatAddress, networkOf } from "./address.ts";
 import { problemOf, type Shown } from "./certificates.ts";
 import type { Knock } from "./gate.ts";
 import { Lobby } from "./lobby.ts";
@@ -73,7 +73,7 @@ export function listen(options: ListenOptions): Promise<Listener> {
   const lobby = new Lobby();
   server.on("connection", (socket: Socket) => {
     const name = nameOf(socket);
-    lobby.enter(name, { address: socket.remoteAddress ?? "", socket });
+    lobby.enter(name, { address: networkOf(socket.remoteAddress ?? ""), socket });
     socket.once("close", () => lobby.leave(name));
   });
   const upgrades = { peer: new Upgrades("peer"), client: new Upgrades("client") };

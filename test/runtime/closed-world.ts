@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WebSocket } from "ws";
-import { createAuthority, issue, validFor } from "../../bin/certificates/authority.ts";
+import { createAuthority, type Holder, issue, validFor } from "../../bin/certificates/authority.ts";
 import type { Pair } from "../../bin/certificates/certificate.ts";
 import type { Client, ConnectOptions } from "../../src/client/api.ts";
 import { connect } from "../../src/client/client.ts";
@@ -15,6 +15,14 @@ import type { Role } from "../../src/runtime/access.ts";
 import type { NodeConfig } from "../../src/runtime/config.ts";
 import type { RunningNode } from "../../src/runtime/server.ts";
 import { startNode } from "../../src/runtime/server.ts";
+
+/** Of another authority; 0 days: expired. */
+interface More {
+  readonly authority?: Pair;
+  readonly days?: number;
+}
+
+const hourMs = 3_600_000;
 
 /** Bound to all that a test opens; `close` takes it away again. */
 export class ClosedWorld {
@@ -54,13 +62,18 @@ export class ClosedWorld {
   }
 
   /** The certificate of a client, as `connect` takes it. */
-  clientTls(name: string, role: Role, more: { authority?: Pair; days?: number } = {}) {
-    const { authority = this.authority, days = 30 } = more;
-    const validity =
-      days > 0
-        ? validFor(days)
-        : { from: new Date(Date.now() - 7_200_000), until: new Date(Date.now() - 3_600_000) };
-    const pair = issue(authority, { kind: "client", name, role }, validity);
+  clientTls(name: string, role: Role, more: More = {}) {
+    return this.#shown({ kind: "client", name, role }, more);
+  }
+
+  /** The same of a node. */
+  nodeTls(name: string, more: More = {}) {
+    return this.#shown({ kind: "node", name, hosts: ["127.0.0.1"] }, more);
+  }
+
+  #shown(holder: Holder, { authority = this.authority, days = 30 }: More) {
+    const past = { from: new Date(Date.now() - 2 * hourMs), until: new Date(Date.now() - hourMs) };
+    const pair = issue(authority, holder, days > 0 ? validFor(days) : past);
     return { ca: this.authority.certificate, cert: pair.certificate, key: pair.key };
   }
 

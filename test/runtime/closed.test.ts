@@ -104,18 +104,25 @@ describe("a node that does not prove to be one of the cluster", () => {
     expect(await refusal(world.start("b", wary))).toMatchObject({ code: "PEER_AUTH_FAILED" });
   });
 
-  test("shows no certificate, a client's, a foreign one", async () => {
+  test("shows no certificate, a client's, a foreign or an expired one", async () => {
     const { tlsCa } = world;
     const first = await world.start("a", { ...world.tls(), tlsCa });
     const hello = encodeHello(newcomersHello(Date.now()));
     const ca = world.authority.certificate;
-    const foreign = world.clientTls("eve", "admin", { authority: createAuthority(validFor(1)) });
-    for (const tls of [{ ca }, world.clientTls("bob", "admin"), { ...foreign, ca }]) {
-      const knocked = { protocol: "everwrite.peer.1", headers: hello, tls } as const;
-      expect(await world.knock(first, knocked)).toMatchObject({
-        ...{ status: 403, code: "PEER_AUTH_FAILED" },
+    const knock = (tls: object) =>
+      world.knock(first, { protocol: "everwrite.peer.1", headers: hello, tls });
+    const wrong = {
+      none: { ca },
+      clients: world.clientTls("bob", "admin"),
+      foreign: world.nodeTls("eve", { authority: createAuthority(validFor(1)) }),
+      expired: world.nodeTls("old", { days: 0 }),
+    };
+    for (const [which, tls] of Object.entries(wrong)) {
+      expect({ which, ...(await knock(tls)) }).toMatchObject({
+        ...{ which, status: 403, code: "PEER_AUTH_FAILED" },
       });
     }
+    expect(await knock(world.nodeTls("n2"))).toMatchObject({ status: 101 });
   });
 
   test("a client may not ask to be let in, whatever its role", async () => {

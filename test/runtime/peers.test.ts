@@ -8,7 +8,8 @@ import { encodeHello } from "../../src/runtime/handshake.ts";
 import { KeepAlive } from "../../src/runtime/keep-alive.ts";
 import { type Log, silentLog } from "../../src/runtime/log.ts";
 import { Turn } from "../../src/runtime/outbox.ts";
-import { Peers } from "../../src/runtime/peers.ts";
+import { type PeerSecrets, ProofJudge, parseSecrets, prove } from "../../src/runtime/peer-proof.ts";
+import { type PeerGate, Peers } from "../../src/runtime/peers.ts";
 import { clusterId, openGate, openPort, ringOf, until } from "./wires.ts";
 
 const closers: (() => unknown)[] = [];
@@ -44,7 +45,11 @@ interface Started {
 function start(
   { ports, ring, logged }: World,
   self: number,
-  more: { readonly started?: number; readonly now?: () => number } = {},
+  more: {
+    readonly started?: number;
+    readonly now?: () => number;
+    readonly gate?: PeerGate;
+  } = {},
 ): Started {
   const received: { from: number; message: Message }[] = [];
   const links: string[] = [];
@@ -59,7 +64,7 @@ function start(
     turn: new Turn(),
     keepAlive,
     log,
-    gate: openGate,
+    gate: more.gate ?? openGate,
     now: more.now ?? Date.now,
     deliver: (from, message) => received.push({ from, message }),
     linkChanged: (peer, up) => links.push(`${peer} ${up ? "up" : "down"}`),
@@ -170,6 +175,44 @@ test("a new member is dialled, one that left is not; a bad address hurts nobody"
   first.peers.send(2, ping(2));
   await until(() => second.received.length === 1);
   expect(third.received).toEqual([]);
+});
+
+test("nothing is sent to whoever answers at a member's address without its proof", async () => {
+  const world = await portsFor(2);
+  const impostor = start(world, 2);
+  const prove = () => ({ headers: {}, isAnswered: () => false });
+  const wary = start(world, 1, { gate: { ...openGate, prove } });
+  const refused = () => world.logged.some(({ fields }) => fields["code"] === "PEER_AUTH_FAILED");
+  await until(refused);
+  wary.peers.send(2, { kind: "ring-ask" });
+  wary.peers.flush();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(impostor.received).toEqual([]);
+  expect(wary.links).not.toContain("2 up");
+});
+
+test("a member whose clock is off proves itself by the time that it is told", async () => {
+  const world = await portsFor(2);
+  const secret = "a secret of the cluster";
+  const gateAt = (ahead: number): PeerGate => {
+    const secrets = parseSecrets(secret) as PeerSecrets;
+    const judge = new ProofJudge(Date.now() + ahead - 60_000);
+    return {
+      ...openGate,
+      prove: (claims, more) => prove(claims, secrets, Date.now() + ahead + more),
+      judgePeer: ({ headers }, claims) => {
+        const now = Date.now() + ahead;
+        const verdict = judge.judge(headers, { claims, secrets, now });
+        if (verdict.kind === "proved") return { ...verdict, grounds: verdict.secret };
+        const refusal = { status: 403, code: "PEER_AUTH_FAILED", message: verdict.why } as const;
+        return { kind: "refused", ...refusal, clock: now };
+      },
+    };
+  };
+  const right = start(world, 1, { gate: gateAt(0) });
+  const ahead = 3_600_000;
+  const wrong = start(world, 2, { gate: gateAt(ahead), now: () => Date.now() + ahead });
+  await until(() => right.links.includes("2 up") && wrong.links.includes("1 up"));
 });
 
 describe("these are refused, before any frame is read", () => {
