@@ -132,17 +132,17 @@ async function fill(client) {
   const caller = async () => {
     while (next < records) {
       const i = next++;
-      await client.put(keyOf(i), valueOf(i));
+      await client.put(keyFor(i), valueFor(i));
     }
   };
   await Promise.all(Array.from({ length: 64 }, caller));
 }
 
-function keyOf(i) {
+function keyFor(i) {
   return `record-${String(i).padStart(8, "0")}`;
 }
 
-function valueOf(i) {
+function valueFor(i) {
   return `${i} `.padEnd(valueBytes, "x");
 }
 
@@ -161,7 +161,7 @@ async function load(client, meanwhile) {
     const due = began + (i * 1000) / rate;
     const early = due - performance.now();
     if (early > 0) await wait(early);
-    const key = keyOf(Math.floor(Math.random() * records));
+    const key = keyFor(Math.floor(Math.random() * records));
     const call = i % 2 === 0 ? client.get(key) : update(client, key, i);
     const settled = call.then(
       () => took.push(performance.now() - due),
@@ -183,7 +183,7 @@ async function load(client, meanwhile) {
 
 async function update(client, key, i) {
   const { context } = await client.get(key);
-  await client.put(key, valueOf(i), { context });
+  await client.put(key, valueFor(i), { context });
 }
 
 async function until(client, holds) {
