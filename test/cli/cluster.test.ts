@@ -191,7 +191,8 @@ describe("operators", () => {
     for (const owners of state.owners) expect([...owners].sort()).toEqual([1, 2, 3]);
     const text = (await run("ring")).stdout;
     expect(text).toMatch(/^256 partitions, 3 copies, epoch \d+\n/);
-    expect(text).toMatch(/^ *1 +1 +127\.0\.0\.1:\d+ +1 +256 +8\d\n/m);
+    expect(text).toMatch(/^ *1 +1 +127\.0\.0\.1:\d+ +dc1 +1 +256 +8\d +[\d.]+ \w+\n/m);
+    expect(text).toContain("dc1: each node has 100.0% to 100.0% of its share");
   });
 
   test("locate, versions and trace follow one key", async () => {
