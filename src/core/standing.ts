@@ -153,7 +153,9 @@ export class Standing implements StandingView {
     this.#filled[partition] = 0;
     this.#isDirty = true;
     this.#visits.delete(partition);
-    this.#fill(now, partition);
+    // What it holds no longer it does not fill either.
+    const ring = this.#parts.ring();
+    if (ring.holders(partition).includes(ring.self)) this.#fill(now, partition);
     this.#save(now);
   }
 

@@ -200,6 +200,15 @@ describe("a node whose disk was lost", () => {
     expect(areCurrent(town, 1)).toBe(true);
   });
 
+  test("rebuilds nothing that it does not hold", () => {
+    const town = new Town({ seed, nodes: 4 });
+    town.start();
+    settle(town, 1, 2, 3, 4);
+    const foreign = town.state.owners.findIndex((owners) => !owners.includes(1));
+    town.life(1).standing.lost(town.now, foreign);
+    expect(town.life(1).standing.filling()).toBe(0);
+  });
+
   test("rebuilds also what was found lost before its record was read", () => {
     const town = new Town({ seed, nodes: 3 });
     town.start();

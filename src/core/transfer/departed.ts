@@ -42,10 +42,14 @@ interface Foreign {
   readonly since: Millis;
   isGiven: boolean;
   isGiving: boolean;
+  /** There was nothing of it: nobody need be asked before what is left of it goes. */
+  isEmpty: boolean;
 }
 
 /** Partitions that are given at a time. */
 const givesMax = 16;
+/** Owners are asked no more often than this whether they hold everything. */
+const askMs = 2_000;
 
 export class Departed {
   readonly #parts: DepartedParts;
@@ -54,6 +58,7 @@ export class Departed {
   readonly #foreign = new Map<Partition, Foreign>();
   readonly #dropped = new Set<Partition>();
   #isDropping = false;
+  #askAt: Millis = 0;
   #ring: RingView | undefined;
 
   constructor(parts: DepartedParts) {
@@ -84,7 +89,7 @@ export class Departed {
         this.#foreign.delete(partition);
         this.#dropped.delete(partition);
       } else if (!this.#foreign.has(partition) && !this.#dropped.has(partition)) {
-        this.#foreign.set(partition, { since: now, isGiven: false, isGiving: false });
+        this.#foreign.set(partition, foreignSince(now));
       }
     }
   }
@@ -113,8 +118,10 @@ export class Departed {
     this.#parts.out.store(root, (outcome, now) => {
       const own = outcome.kind === "tree" && outcome.ready ? outcome.hashes[0] : undefined;
       if (own === undefined) done(now, false);
-      else if (isNothing(own)) done(now, true);
-      else {
+      else if (isNothing(own)) {
+        foreign.isEmpty = true;
+        done(now, true);
+      } else {
         const peer = this.#ownerFor(partition);
         if (peer === undefined) done(now, false);
         else this.#parts.give(now, { partition, peer }, done);
@@ -136,9 +143,12 @@ export class Departed {
     const due = [...this.#foreign].filter(
       ([, { since, isGiven }]) => isGiven && now - since >= tuning.graceMs,
     );
-    const safe = due.find(([partition]) => this.#isSafe(now, partition));
+    const safe = due.find(([partition, foreign]) => this.#isSafe(now, partition, foreign));
     if (safe === undefined) {
-      this.#askOwners(due.map(([partition]) => partition));
+      this.#askOwners(
+        now,
+        due.map(([partition]) => partition),
+      );
       return;
     }
     const [partition, foreign] = safe;
@@ -148,15 +158,18 @@ export class Departed {
       // It may have come back meanwhile, and what failed is tried again after another grace.
       if (this.#foreign.get(partition) !== foreign) return;
       if (outcome.kind === "failed") {
-        this.#foreign.set(partition, { since: later, isGiven: true, isGiving: false });
-      } else {
-        this.#foreign.delete(partition);
-        this.#dropped.add(partition);
+        this.#foreign.set(partition, { ...foreignSince(later), isGiven: true });
+        return;
       }
+      this.#foreign.delete(partition);
+      this.#dropped.add(partition);
+      this.#drop(later);
     });
   }
 
-  #askOwners(partitions: readonly Partition[]): void {
+  #askOwners(now: Millis, partitions: readonly Partition[]): void {
+    if (now < this.#askAt) return;
+    this.#askAt = now + askMs;
     const ring = this.#parts.ring();
     const byNode = new Map<NodeId, Partition[]>();
     for (const partition of partitions) {
@@ -169,12 +182,17 @@ export class Departed {
     for (const [node, asked] of byNode) this.#parts.askFilled(node, asked);
   }
 
-  #isSafe(now: Millis, partition: Partition): boolean {
+  #isSafe(now: Millis, partition: Partition, { isEmpty }: Foreign): boolean {
     const ring = this.#parts.ring();
     if (ring.holders(partition).includes(this.#parts.self)) return false;
+    if (isEmpty) return true;
     if (ring.future(partition) !== undefined) return false;
     return ring.owners(partition).every((node) => this.#parts.isFilled(now, node, partition));
   }
+}
+
+function foreignSince(since: Millis): Foreign {
+  return { since, isGiven: false, isGiving: false, isEmpty: false };
 }
 
 function isNothing({ high, low }: Hash): boolean {

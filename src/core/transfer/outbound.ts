@@ -60,11 +60,6 @@ export class Outbound {
     this.#parts = parts;
   }
 
-  /** Partitions that are leaving this node. */
-  get running(): number {
-    return this.#leases.size;
-  }
-
   receive(now: Millis, from: NodeId, ask: Ask): void {
     const { partition, skip, chunks } = ask;
     const ring = this.#parts.ring();
