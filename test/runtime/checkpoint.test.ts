@@ -100,9 +100,13 @@ async function checkpoint(node: RunningNode, name: string, more: object = {}): P
   );
 }
 
+/** What all three say; a node answers once it has met its peers, a moment after its start. */
 async function shownOf(client: Client, key: string): Promise<string | undefined> {
-  const { value } = await client.get(key, { r: 3 });
-  return value === undefined ? undefined : Buffer.from(value).toString();
+  const found = await vi.waitUntil(() => client.get(key, { r: 3 }).catch(() => undefined), {
+    timeout: 10_000,
+    interval: 50,
+  });
+  return found.value === undefined ? undefined : Buffer.from(found.value).toString();
 }
 
 async function over(client: Client, key: string, value: string): Promise<void> {
