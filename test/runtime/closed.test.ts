@@ -199,3 +199,23 @@ describe("a client that is not let in", () => {
     expect(knocked).toMatchObject({ status: 403, code: "AUTH_FAILED" });
   });
 });
+
+test("the token file rules over what a client's certificate says of its role", async () => {
+  const { tlsCa } = world;
+  world.ruling({ name: "adas", certificate: "ada", role: "read", prefixes: [":a/"] });
+  world.ruling({ name: "eves", certificate: "eve", role: "admin", expires: "2020-01-01" });
+  const node = await world.start("a", {
+    ...{ n: 1, ...world.tls(), tlsCa, tokenFile: world.writeTokens() },
+  });
+  const forbidden = { code: "FORBIDDEN", applied: "no" };
+  const ada = await world.connect(node, { tls: world.clientTls("ada", "admin") });
+  await ada.get("a/1");
+  await expect(ada.get("b/1")).rejects.toMatchObject(forbidden);
+  await expect(ada.put("a/1", "x")).rejects.toMatchObject(forbidden);
+  // Nobody rules over this one: it is what its certificate says.
+  const bob = await world.connect(node, { tls: world.clientTls("bob", "write") });
+  await bob.put("b/1", "x");
+  await expect(bob.admin("repair")).rejects.toMatchObject(forbidden);
+  const eve = await world.knock(node, { tls: world.clientTls("eve", "admin") });
+  expect(eve).toMatchObject({ status: 403, code: "AUTH_FAILED" });
+});
