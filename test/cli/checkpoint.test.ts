@@ -1,9 +1,11 @@
 /** kvctl -e checkpoint and kvctl restore, with real processes. */
-import { rmSync } from "node:fs";
+import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { kvctl, scratch } from "./run-kvctl.ts";
 import { serve, startCluster, type TestCluster } from "./serve-process.ts";
+
+const patience = { timeout: 30_000, interval: 200 };
 
 let cluster: TestCluster;
 
@@ -52,11 +54,35 @@ test("a node that lost its disk is restored from a checkpoint, and catches up", 
       const { rebuilding, rootsAgree } = JSON.parse((await run("status", "--json")).stdout);
       return rebuilding === 0 && rootsAgree;
     };
-    await vi.waitUntil(isWhole, { timeout: 30_000, interval: 200 });
+    await vi.waitUntil(isWhole, patience);
     const got = await kvctl(["-e", back.address, "get", "kept", "--r", "3"]);
     expect(got).toMatchObject({ code: 0, stdout: "2" });
   } finally {
-    await back.end("SIGKILL");
+    await back.end("SIGTERM");
+  }
+});
+
+test("a directory copied back by hand is told so by the others, and is filled again", async () => {
+  const { run, nodes, directories } = cluster;
+  const [data = "", second] = [directories[1], nodes[1]];
+  const copy = join(scratch(), "copy");
+  await second?.end("SIGTERM");
+  cpSync(data, copy, { recursive: true });
+  const again = await serve(["--data", data]);
+  // It takes a majority to write, and only then has it done anything that others know of.
+  await vi.waitUntil(async () => (await run("put", "since", "1", "--w", "2")).code === 0, patience);
+  await again.end("SIGKILL");
+  rmSync(data, { recursive: true });
+  cpSync(copy, data, { recursive: true });
+  const old = await serve(["--data", data, "--log-level", "warn"]);
+  try {
+    await vi.waitUntil(() => old.stderr().includes("node.forgotten"), patience);
+    await vi.waitUntil(async () => {
+      const got = await kvctl(["-e", old.address, "get", "since", "--r", "2"]);
+      return got.code === 0 && got.stdout === "1";
+    }, patience);
+  } finally {
+    await old.end("SIGKILL");
   }
 });
 
