@@ -164,9 +164,7 @@ export class Attempt {
   }
 
   #askLoose(now: Millis): void {
-    const { members } = this.#ring.state;
-    const ids = members.map(({ id }) => id).filter((id) => this.#ring.isMember(id));
-    this.#begin(now, "loose", ids);
+    this.#begin(now, "loose", keepers(this.#ring));
     this.#askAgain(now);
   }
 
@@ -258,4 +256,10 @@ export class Attempt {
     this.#step = "over";
     this.#parts.onEnd(now, { kind: "failed", why });
   }
+}
+
+/** Whoever may keep something of a partition: all members but those that wait to be let in. */
+export function keepers({ state }: RingView): readonly NodeId[] {
+  const present = state.members.filter((one) => one.state === "member" || one.state === "leaving");
+  return present.map(({ id }) => id);
 }

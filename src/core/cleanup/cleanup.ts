@@ -13,7 +13,7 @@ import type { Millis, NodeId, Partition } from "../ids.ts";
 import type { Message } from "../message.ts";
 import type { Random } from "../random.ts";
 import type { LivenessView, RingView } from "../views.ts";
-import { Attempt, type AttemptEnd, type AttemptTuning } from "./attempt.ts";
+import { Attempt, type AttemptEnd, type AttemptTuning, keepers } from "./attempt.ts";
 import type { CleanupMessage, PartitionRound } from "./message.ts";
 import { FloorNewsroom, type FloorStanding } from "./newsroom.ts";
 
@@ -201,9 +201,7 @@ export class Cleanup {
     const ring = this.#parts.ring();
     if (!this.#isAtRest(partition)) return false;
     if (Math.min(...ring.owners(partition)) !== self) return false;
-    return ring.state.members.every(
-      ({ id }) => id === self || !ring.isMember(id) || liveness.isLive(id),
-    );
+    return keepers(ring).every((id) => id === self || liveness.isLive(id));
   }
 
   /** This node owns the partition, all of it is here, and it is not moving. */
