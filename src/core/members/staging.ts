@@ -8,7 +8,7 @@ import type { NodeId } from "../ids.ts";
 import { stagedMax } from "../limits.ts";
 import type { Candidate, Failed } from "../message.ts";
 import { lastNumber } from "../ring/check-ring.ts";
-import type { RingState, StagedChange } from "../ring/ring-state.ts";
+import type { Member, RingState, StagedChange } from "../ring/ring-state.ts";
 import { applied, withCandidate } from "./changes.ts";
 import { asLeft, settled } from "./reassign.ts";
 
@@ -50,18 +50,19 @@ export function commitStaged(state: RingState): RingState | Failed {
 
 /**
  * Takes back what is staged, and what has not happened yet of what was committed: partitions that
- * have not switched stay with their owners, who was leaving stays, and who joined and owns nothing
- * yet is let go. Weights stay as they were set, and nodes that were struck out stay out.
+ * have not switched stay with their owners, who was leaving and still owns something stays, and who
+ * joined and owns nothing yet leaves: it may keep writes for others, which it hands over first.
+ * Weights stay as they were set, and nodes that were struck out stay out.
  */
 export function abort(state: RingState): RingState {
   if (state.staged.length === 0 && state.moves.length === 0) return state;
   const owning = new Set(state.owners.flat());
   const coming = new Set(state.moves.flatMap(({ to }) => to));
-  const members = state.members.map((member) => {
+  const members = state.members.map((member): Member => {
     if (member.state === "joining") return asLeft(member);
-    if (member.state === "leaving") return { ...member, state: "member" as const };
+    if (member.state === "leaving" && owning.has(member.id)) return { ...member, state: "member" };
     const isNew = member.state === "member" && coming.has(member.id) && !owning.has(member.id);
-    return isNew ? asLeft(member) : member;
+    return isNew ? { ...member, state: "leaving" } : member;
   });
   return settled({ ...state, epoch: state.epoch + 1, members, moves: [], staged: [] });
 }
