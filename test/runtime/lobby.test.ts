@@ -120,6 +120,8 @@ describe("a node under strangers", () => {
       const closed = { tokenFile: world.writeTokens(), ...(tls && world.tls()) };
       const node = await world.start("a", { n: 1, ...closed });
       const early = await world.connect(node, { token, tls });
+      const headers = { authorization: `Bearer ${token}` };
+      const { socket: held } = await world.knock(node, { headers, tls });
       const gone: Promise<void>[] = [];
       for (let i = 0; i < 1_000; i++) {
         await open(node, { write: how === "over TLS" ? hello : request, gone });
@@ -132,6 +134,7 @@ describe("a node under strangers", () => {
       await Promise.all(gone);
       expect(performance.now() - began).toBeLessThan(10_000);
       expect((await early.get("key")).values).toHaveLength(1);
+      expect(held.readyState).toBe(held.OPEN);
     },
   );
 

@@ -191,6 +191,20 @@ test("nothing is sent to whoever answers at a member's address without its proof
   expect(wary.links).not.toContain("2 up");
 });
 
+test("connections end whose proof does not hold any more, and no others", async () => {
+  const world = await portsFor(2);
+  const proofs = { hold: true };
+  const first = start(world, 1, { gate: { ...openGate, holds: () => proofs.hold } });
+  const second = start(world, 2);
+  await until(() => second.links.includes("1 up"));
+  first.peers.judgeAgain();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(second.links).toEqual(["1 up"]);
+  proofs.hold = false;
+  first.peers.judgeAgain();
+  await until(() => second.links.includes("1 down"));
+});
+
 test("a member whose clock is off proves itself by the time that it is told", async () => {
   const world = await portsFor(2);
   const secret = "a secret of the cluster";

@@ -4,6 +4,9 @@ import { rmSync, utimesSync } from "node:fs";
 import { connect as connectTls, type TLSSocket } from "node:tls";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createAuthority, validFor } from "../../bin/certificates/authority.ts";
+import { Gate } from "../../src/runtime/gate.ts";
+import { encodeHello, newcomersHello } from "../../src/runtime/handshake.ts";
+import { silentLog } from "../../src/runtime/log.ts";
 import type { RunningNode } from "../../src/runtime/server.ts";
 import { ClosedWorld } from "./closed-world.ts";
 
@@ -143,5 +146,31 @@ test("a secret is changed node by node, without a pause", async () => {
     node.reload();
     await expect.poll(live, { timeout: 10_000 }).toBe(2);
     expect((await client.put("key", content, { w: 2 })).acks).toBe(2);
+  }
+});
+
+test("a secret that is taken away proves nothing any more, nor does what it proved before", () => {
+  const [old, next] = ["o".repeat(40), "n".repeat(40)];
+  const peerSecretFile = world.secret("s", old);
+  const parts = { log: silentLog, now: Date.now };
+  const gate = new Gate({ peerSecretFile }, parts);
+  const other = new Gate({ peerSecretFile: world.secret("t", old) }, parts);
+  world.later(() => gate.close());
+  world.later(() => other.close());
+  const claims = encodeHello(newcomersHello(Date.now()));
+  const knock = () => ({ headers: other.prove(claims, 0).headers, remote: "x", shown: undefined });
+  const verdict = gate.judgePeer(knock(), claims);
+  if (verdict.kind === "refused") return expect.unreachable(verdict.message);
+  const steps = [
+    [old, true],
+    [`${next}\n${old}`, true],
+    [next, false],
+  ] as const;
+  for (const [content, isTaken] of steps) {
+    world.secret("s", content);
+    touch(peerSecretFile);
+    gate.reload();
+    expect(gate.holds(verdict.grounds)).toBe(isTaken);
+    expect(gate.judgePeer(knock(), claims).kind).toBe(isTaken ? "proved" : "refused");
   }
 });
