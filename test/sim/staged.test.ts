@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { NodeId } from "../../src/core/ids.ts";
 import { roundsAt } from "./rounds.ts";
-import { get, put } from "./story.ts";
+import { agreedOn, get, put } from "./story.ts";
 import { World } from "./world.ts";
 
 const quick = { intervalMs: 2_000, retryMs: 500, restMs: 200 };
@@ -52,5 +52,30 @@ test("of two plans on two sides of a cut one is made, and both sides keep to it"
     expect(members.map(({ state }) => state)).toEqual(["left", ...Array(4).fill("member")]);
     expect(moves).toEqual([]);
   }
+  expect(world.watch.wrongs).toEqual([]);
+});
+
+test("abort while partitions move leaves them where they are, and the newcomer goes", async () => {
+  const world = new World({ seed: 43, nodes: 4 });
+  await world.start();
+  const keys = Array.from({ length: 30 }, (_, i) => `key ${i}`);
+  for (const key of keys) await put(world, 1, key, `of ${key}`);
+  const before = world.ringOf(1).owners;
+  const newcomer = await world.join(1);
+  expect(world.ringOf(1).moves.length).toBeGreaterThan(0);
+  await world.admin(1, "abort", {});
+  for (const key of keys) await put(world, 2, `${key} later`, "late");
+  const isGone = (): boolean =>
+    world.ringOf(1).members.find(({ id }) => id === newcomer)?.state === "left";
+  expect(await world.runUntil(isGone)).toBe(true);
+  const { moves, owners } = world.ringOf(1);
+  expect([moves, owners.map((row) => [...row].sort())]).toEqual([
+    [],
+    before.map((row) => [...row].sort()),
+  ]);
+  world.forget(newcomer);
+  await world.run(5_000);
+  const values = await agreedOn(world, keys);
+  for (const key of keys) expect(values[key]).toEqual([`of ${key}`]);
   expect(world.watch.wrongs).toEqual([]);
 });
