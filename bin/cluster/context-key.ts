@@ -1,4 +1,4 @@
-/** rotate-context-key: contexts are sealed with a new key; those of the last one are still taken. */
+/** rotate-context-key: contexts get a new key; those that the last one sealed are still taken. */
 import { exits } from "../exit.ts";
 import type { Invocation } from "../invocation.ts";
 import { askNode, withClient } from "./connection.ts";
