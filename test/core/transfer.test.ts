@@ -242,6 +242,71 @@ describe("a stream that is cut off", () => {
   });
 });
 
+describe("messages that make no sense", () => {
+  const nothing = { root: { high: 1, low: 1 }, skip: new Uint8Array(0), after: undefined };
+
+  test.each([
+    ["a partition that the source does not hold", { partition: 1, chunks: 1 }],
+    ["a partition that there is not", { partition: 99, chunks: 1 }],
+    ["more chunks than anybody needs", { partition: 0, chunks: 100 }],
+    ["leaves that a tree has not", { partition: 0, chunks: 1, skip: new Uint8Array(5) }],
+  ])("a question about %s is refused", (_what, asked) => {
+    const town = new Town({ seed, nodes: 4, partitions: 4 });
+    town.start();
+    town.run(4_000);
+    town.sent.length = 0;
+    const ask = { kind: "transfer-ask", transfer: 7, ...nothing, ...asked } as const;
+    // Node 1 owns all partitions but the second.
+    town.life(1).transfers.receive(town.now, 2, ask);
+    town.run(1_000);
+    const answers = town.sent.filter(({ message }) => /^transfer/.test(message.kind));
+    const { partition } = asked;
+    expect(answers.map(({ message }) => message)).toEqual([
+      { kind: "transfer-close", transfer: 7, partition, outcome: "refused" },
+    ]);
+  });
+
+  test("a chunk that nobody asked for, or from somebody else, is left unheard", () => {
+    const town = joined({ partitions: 2 });
+    const entry = town.put(3, keyNumber(keys + 1), "stray", [3]);
+    const partition = Math.floor(entry.key.high / 2 ** 31);
+    const stray = { kind: "transfer-chunk", partition, round: 0, index: 0 } as const;
+    const chunk = { ...stray, entries: [entry], next: undefined };
+    for (let i = 0; i < 500; i++) {
+      town.life(4).transfers.receive(town.now, 1 + (i % 3), { ...chunk, transfer: i });
+      const asked = town.sent.findLast(({ message }) => message.kind === "transfer-ask");
+      const transfer = asked?.message.kind === "transfer-ask" ? asked.message.transfer : 0;
+      const stranger = asked?.to === 1 ? 2 : 1;
+      town.life(4).transfers.receive(town.now, stranger, { ...chunk, transfer });
+    }
+    expect(town.store(4).data.size).toBe(0);
+    fill(town);
+    expect(town.store(4).data.size).toBe(keys + 1);
+  });
+
+  test("a chunk with keys of another partition is taken from nobody", () => {
+    const town = joined({ partitions: 2 });
+    town.run(5_000, () => town.sent.some(({ message }) => isStreamAsk(message)));
+    const asked = town.sent.find(({ message }) => isStreamAsk(message));
+    if (asked?.message.kind !== "transfer-ask") throw new Error("nothing was asked for");
+    const { transfer, partition } = asked.message;
+    const alien = [...town.store(2).data.values()].find(
+      ({ key }) => Math.floor(key.high / 2 ** 31) !== partition,
+    );
+    const about = { kind: "transfer-chunk", transfer, partition, index: 0, round: 0 } as const;
+    const chunk = { ...about, entries: [alien!], next: undefined };
+    const had = town.store(4).data.size;
+    town.life(4).transfers.receive(town.now, asked.to, chunk);
+    expect(town.store(4).data.size).toBe(had);
+    fill(town);
+    expect(town.store(4).data.size).toBe(keys);
+  });
+});
+
+function isStreamAsk(message: Message): boolean {
+  return message.kind === "transfer-ask" && message.chunks > 0;
+}
+
 describe("what is told of a transfer", () => {
   test("grows from nothing to all of it, with an estimate of the rest", () => {
     const town = joined({ partitions: 2, transfers: { inboundMax: 1 } }, 6_000);
