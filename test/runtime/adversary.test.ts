@@ -10,6 +10,7 @@ import { connect } from "../../src/client/client.ts";
 import { keyOf } from "../../src/core/key.ts";
 import type { Message } from "../../src/core/message.ts";
 import { FrameWriter } from "../../src/core/wire/codec.ts";
+import type { NodeConfig } from "../../src/runtime/config.ts";
 import { encodeHello, type Hello, newcomersHello } from "../../src/runtime/handshake.ts";
 import { parseSecrets, prove } from "../../src/runtime/peer-proof.ts";
 import type { RunningNode } from "../../src/runtime/server.ts";
@@ -165,8 +166,9 @@ describe("a client is refused", () => {
 
   test("ever later when it guesses, while who is right is let in at once", async () => {
     const began = performance.now();
+    const from = newAddress();
     const guesses = Array.from({ length: 12 }, (_, i) =>
-      knocked({ from: undefined, headers: bearer(`guess-${i}`.padEnd(43, "x")) }),
+      knocked({ from, headers: bearer(`guess-${i}`.padEnd(43, "x")) }),
     );
     const answers = await Promise.all(guesses);
     expect(answers.filter(([status]) => status === 429).length).toBeGreaterThan(0);
@@ -321,4 +323,30 @@ test("a certificate of a client is as good as a token, for its role", async () =
   await expect(client.put("attack", "x")).rejects.toMatchObject({ code: "FORBIDDEN" });
   await client.close();
   await nothingHappened();
+});
+
+describe("a cluster that nobody can join", () => {
+  const other = new ClosedTown();
+  afterAll(() => other.close());
+
+  /** How the attempt of a node of another town, or with other files, ends. */
+  async function joined(more: Partial<NodeConfig>): Promise<unknown> {
+    const name = `n${Math.random()}`;
+    return town.start(name, { join: [node.address], joinMsMax: 1_000, ...more }).then(
+      () => "joined",
+      (error: { code: string }) => error.code,
+    );
+  }
+
+  test("with another secret, another authority, no TLS, or no proof at all", async () => {
+    expect(await joined({ peerSecretFile: `${other.base}/secret` })).toBe("PEER_AUTH_FAILED");
+    expect(await joined({ peerSecretFile: undefined })).toBe("PEER_AUTH_FAILED");
+    expect(await joined({ tlsCa: `${other.base}/ca.crt` })).toBe("TLS_FAILED");
+    // Foreign certificates, and the right authority to judge by: they are not believed there.
+    const files = { tlsCert: `${other.base}/node.crt`, tlsKey: `${other.base}/node.key` };
+    expect(await joined({ ...files, peerSecretFile: undefined })).toBe("PEER_AUTH_FAILED");
+    const plain = { tlsCert: undefined, tlsKey: undefined, tlsCa: undefined };
+    expect(await joined(plain)).toBe("SEED_UNREACHABLE");
+    await nothingHappened();
+  });
 });
