@@ -159,9 +159,8 @@ export interface Client extends Bucket, AsyncDisposable {
   /** The same verbs on a named key space, which need not have been created. */
   bucket(name: string): Bucket;
   /**
-   * Gives a named key space properties; BUCKET_EXISTS when it has others. Nodes follow within
-   * moments of each other: until then some coordinate by what they knew. There is no way to take a
-   * bucket's record back.
+   * Gives a named key space properties; BUCKET_EXISTS when it has others. Every live node that can
+   * be reached follows them by the time this resolves. A bucket's record cannot be taken back.
    */
   createBucket(name: string, properties?: BucketProperties, options?: CallOptions): Promise<void>;
   /** Changes the properties that are named; BUCKET_UNKNOWN when it was not created. */

@@ -45,11 +45,22 @@ async function worldWith(properties: object, nodes = 3): Promise<World> {
   const world = new World({ seed: 20261121, nodes });
   await world.start();
   await world.admin(1, "bucket-create", { name: "sessions", ...properties });
-  await world.run(1_000);
   return world;
 }
 
 describe("a bucket", () => {
+  test("is followed by every live node once the command is answered", async () => {
+    for (const delayMs of [1, 300]) {
+      const world = new World({ seed: 2, nodes: 3 });
+      await world.start();
+      world.crash(2);
+      world.network.weather = { ...world.network.weather, delayMsMin: 1, delayMsMax: delayMs };
+      await world.admin(1, "bucket-create", { name: "sessions", ttlMs: 5_000 });
+      const { buckets } = (await world.admin(3, "bucket-list", {})) as { buckets: object[] };
+      expect(buckets).toHaveLength(1);
+    }
+  });
+
   test("is known to every node once it is created through one, and who was away", async () => {
     const world = new World({ seed: 1, nodes: 3 });
     await world.start();

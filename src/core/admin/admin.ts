@@ -10,6 +10,7 @@ import type { TransferReport } from "../transfer/transfers.ts";
 import type { StandingView } from "../views.ts";
 import { bucketCommands } from "./buckets.ts";
 import { answerCheckpoint, type CheckpointQuestion, checkpointCommands } from "./checkpoint.ts";
+import { EpochWaits } from "./everywhere.ts";
 import { type Answer, type Given, type MembershipParts, membershipCommands } from "./membership.ts";
 import { countOf } from "./plan.ts";
 import {
@@ -25,7 +26,11 @@ import { statusOf } from "./status.ts";
 import { Surveys } from "./survey.ts";
 
 type AdminCommand = Command & { readonly kind: "admin" };
-type AnyQuestion = Question | CheckpointQuestion | { readonly ask: "repair" };
+type AnyQuestion =
+  | Question
+  | CheckpointQuestion
+  | { readonly ask: "repair" }
+  | { readonly ask: "epoch"; readonly epoch: number };
 type RunWhole = (now: Millis, command: AdminCommand, given: Given, answer: Answer) => void;
 
 /** Acts that change something, or make the cluster work for it. */
@@ -34,6 +39,8 @@ const changing: ReadonlySet<string> = new Set([
   ...["bucket-create", "bucket-set", "checkpoint", "rotate-context-key"],
 ]);
 const auditCharactersMax = 500;
+/** A node that has not got an epoch by then is slow to all the world, and not waited for. */
+const everywhereMsMax = 1_000;
 
 export interface Repaired {
   readonly partitions: number;
@@ -54,11 +61,13 @@ export interface AdminParts extends Omit<MembershipParts, "sizes"> {
 export class Admin {
   readonly #parts: AdminParts;
   readonly #surveys: Surveys;
+  readonly #epochWaits: EpochWaits;
   readonly #commands: Readonly<Record<string, RunWhole>>;
   #now: Millis = 0;
 
   constructor(parts: AdminParts) {
     this.#parts = parts;
+    this.#epochWaits = new EpochWaits(() => parts.ring());
     this.#surveys = new Surveys({
       ...parts,
       ring: () => parts.ring(),
@@ -74,7 +83,11 @@ export class Admin {
       sizes: (now, command, _given, answer) => this.#tellSizes(now, command, answer),
       transfers: (now, command, _given, answer) => this.#transfers(now, command, answer),
       ...membershipCommands({ ...parts, ring: () => parts.ring(), sizes: this.#sizes }),
-      ...bucketCommands({ ...parts, ring: () => parts.ring() }),
+      ...bucketCommands({
+        ...parts,
+        ring: () => parts.ring(),
+        everywhere: (epoch, done) => this.#everywhere(epoch, done),
+      }),
       ...checkpointCommands({
         ring: () => parts.ring(),
         ask: (...asked) => this.#ask(...asked),
@@ -117,6 +130,12 @@ export class Admin {
   tick(now: Millis): void {
     this.#now = now;
     this.#surveys.tick(now);
+    this.#epochWaits.tick();
+  }
+
+  #everywhere(epoch: number, done: () => void): void {
+    const question = { ask: "epoch", epoch };
+    if (!this.#surveys.ask(this.#now, question, everywhereMsMax, () => done())) done();
   }
 
   #status(now: Millis, { deadlineMs }: AdminCommand, answer: Answer): void {
@@ -241,6 +260,7 @@ export class Admin {
   #answer(question: AnyQuestion, then: (answer: unknown) => void): void {
     if (question.ask === "repair") this.#parts.repair(this.#now, then);
     else if (question.ask === "checkpoint") answerCheckpoint(this.#parts, question, then);
+    else if (question.ask === "epoch") this.#epochWaits.ask(question.epoch, then);
     else if (["state", "versions", "transfers"].includes(question.ask)) {
       answerQuestion({ ...this.#parts, ring: () => this.#parts.ring() }, question, then);
     } else then({ failure: "unknown question" });

@@ -1,6 +1,7 @@
 /**
  * The operators' commands for buckets: create, set and list. Each change is an epoch; the answer is
- * all buckets, as they are in the ring that the change is part of.
+ * all buckets, as they are in the ring that the change is part of. It is given once every live node
+ * has that ring: what is written after it, through whichever node, follows the change.
  */
 import { failed } from "../failure.ts";
 import type { Millis } from "../ids.ts";
@@ -18,6 +19,8 @@ export interface BucketParts {
     done: (outcome: RingState | Failed) => void,
     timeoutMs: Millis,
   ): void;
+  /** Calls back once every live node has the epoch in force, or has taken too long. */
+  everywhere(epoch: number, done: () => void): void;
 }
 
 type Given = Readonly<Record<string, unknown>>;
@@ -37,7 +40,11 @@ export function bucketCommands(parts: BucketParts): Readonly<Record<string, Run>
       if ("kind" in wish) answer(wish);
       else {
         const change = (state: RingState): RingState | Failed => make(state, wish);
-        parts.propose(now, change, (outcome) => answer(answerOf(outcome)), deadlineMs);
+        const done = (outcome: RingState | Failed): void => {
+          if ("kind" in outcome) answer(outcome);
+          else parts.everywhere(outcome.epoch, () => answer(answerOf(outcome)));
+        };
+        parts.propose(now, change, done, deadlineMs);
       }
     };
   return {
@@ -47,9 +54,7 @@ export function bucketCommands(parts: BucketParts): Readonly<Record<string, Run>
   };
 }
 
-function answerOf(outcome: RingState | Failed): Result {
-  if ("kind" in outcome) return outcome;
-  const { epoch, buckets } = outcome;
+function answerOf({ epoch, buckets }: RingState): Result {
   return { kind: "answer", json: JSON.stringify({ epoch, buckets }) };
 }
 
