@@ -69,12 +69,12 @@ function concerns(found: Status): string[] {
     lines.push(`! ${plural(underReplicated, "partition")} with fewer than ${n} live owners`);
   }
   if (hintsPending > 0) lines.push(`! ${plural(hintsPending, "hint")} wait for their owners`);
-  if (transfers > 0) {
-    const left = timeLeftMs === null ? "" : `, about ${duration(timeLeftMs)} left`;
-    lines.push(`  ${plural(transfers, "partition")} on the way to new owners${left}`);
-  }
+  if (transfers > 0) lines.push(`  ${plural(transfers, "partition")} on the way to new owners`);
   if (staged > 0) lines.push(`  ${plural(staged, "change")} staged: kvctl plan shows more`);
-  if (rebuilding > 0) lines.push(`  ${plural(rebuilding, "copy", "copies")} still filling`);
+  if (rebuilding > 0) {
+    const left = timeLeftMs === null ? "" : `, about ${duration(timeLeftMs)} left`;
+    lines.push(`  ${plural(rebuilding, "copy", "copies")} still filling${left}`);
+  }
   lines.push(rootsAgree ? "  all replicas agree" : "  replicas do not (yet) agree");
   return lines;
 }
