@@ -38,7 +38,7 @@ export interface InboundParts {
   onEnd(now: Millis, end: InboundEnd): void;
 }
 
-export type Chunk = TransferMessage & { readonly kind: "transfer-chunk" };
+type Chunk = TransferMessage & { readonly kind: "transfer-chunk" };
 type Close = TransferMessage & { readonly kind: "transfer-close" };
 
 interface Asked {
