@@ -62,7 +62,7 @@ async function createNode(invocation: Invocation): Promise<number> {
   const name = checkName(typeof given === "string" ? given : "node");
   const directory = directoryOf(invocation);
   const { files, pair } = await issueInto(invocation, name, { kind: "node", name, hosts });
-  const tls = `--tls-cert ${files.certificate} --tls-key ${files.key} --tls-ca ${join(directory, "ca.crt")}`;
+  const tls = flagsOf(directory, files);
   return told(invocation, { files, pair }, [
     "next: a certificate for whoever uses the cluster, then the nodes",
     `  kvctl cert create-client NAME --role admin --dir ${directory}`,
@@ -80,7 +80,7 @@ async function createClient(invocation: Invocation): Promise<number> {
   const directory = directoryOf(invocation);
   const stem = `client.${name}`;
   const { files, pair } = await issueInto(invocation, stem, { kind: "client", name, role });
-  const tls = `--tls-ca ${join(directory, "ca.crt")} --tls-cert ${files.certificate} --tls-key ${files.key}`;
+  const tls = flagsOf(directory, files);
   return told(invocation, { files, pair }, [
     `${name} may ${meanings[role]}. next:`,
     `  kvctl -e HOST:7400 ${tls} put greeting hello`,
@@ -92,6 +92,10 @@ const meanings: Readonly<Record<Role, string>> = {
   write: "read and write",
   admin: "read, write and administer",
 };
+
+function flagsOf(directory: string, { certificate, key }: Pair): string {
+  return `--tls-ca ${join(directory, "ca.crt")} --tls-cert ${certificate} --tls-key ${key}`;
+}
 
 async function issueInto(invocation: Invocation, stem: string, holder: Holder) {
   const directory = directoryOf(invocation);

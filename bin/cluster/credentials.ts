@@ -10,6 +10,8 @@ import type { Invocation } from "../invocation.ts";
 
 export async function credentialsOf({
   options,
+  endpoints,
+  output,
 }: Invocation): Promise<Pick<ConnectOptions, "token" | "tls">> {
   const file = textOf(options["tokenFile"]);
   const token = file === undefined ? process.env["KVCTL_TOKEN"] : await readToken(file);
@@ -24,6 +26,9 @@ export async function credentialsOf({
     );
   }
   const isAsked = options["tls"] === true || ca !== undefined || cert !== undefined;
+  if (textOf(token) !== undefined && !isAsked && !isHere(endpoints ?? "")) {
+    output.note("the token goes to another machine in the clear: --tls or --tls-ca hides it");
+  }
   return {
     token: textOf(token),
     tls: isAsked
@@ -34,6 +39,12 @@ export async function credentialsOf({
         }
       : undefined,
   };
+}
+
+function isHere(endpoints: string): boolean {
+  return endpoints
+    .split(",")
+    .every((one) => /^(localhost|127\.[\d.]+|\[::1\])(:|$)/.test(one.trim()));
 }
 
 async function readToken(path: string): Promise<string> {

@@ -165,7 +165,7 @@ describe("in a handshake", () => {
     expect(peer.judged).toMatchObject({ isAuthorized: true });
   });
 
-  test("a server is refused that is foreign, ended, not yet valid, another's or a client", async () => {
+  test("a server is refused that is foreign, ended, too early, another's or a client", async () => {
     const now = Date.now();
     const holder: Holder = { kind: "node", name: "n", hosts: ["127.0.0.1"] };
     const past = { from: new Date(now - 20 * dayMs), until: new Date(now - 10 * dayMs) };
@@ -207,7 +207,7 @@ test("hosts are names and addresses, and nothing else", () => {
 });
 
 describe("kvctl cert", () => {
-  test("makes an authority, a node and a client in three commands, each saying the next", async () => {
+  test("makes an authority, a node and a client, each saying what comes next", async () => {
     const directory = join(scratch(), "certs");
     const dir = ["--dir", directory];
     const made = await kvctl(["cert", "create-ca", ...dir]);

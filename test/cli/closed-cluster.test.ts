@@ -1,4 +1,4 @@
-/** A first cluster with TLS, as somebody makes it who has only the help of kvctl: real processes. */
+/** A first cluster with TLS, as somebody makes it who has only kvctl: real processes. */
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

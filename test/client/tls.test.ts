@@ -71,7 +71,7 @@ describe("over TLS", () => {
     expect(text((await client.get("key")).value)).toBe("value");
   });
 
-  test("a node may be dialled by another name than its certificate's, if that is told", async () => {
+  test("a node may be dialled by another name than its certificate's, if told so", async () => {
     const node = await openNode();
     const door = await openDoor(node.address, nodePair(["db.example.com"]));
     node.ring = ringOf([door.address]);
@@ -84,7 +84,7 @@ describe("over TLS", () => {
     ]);
   });
 
-  test("a node is not believed that nobody vouches for, or no more, or that has an old TLS", async () => {
+  test("a node is not believed that nobody vouches for, or not any more, by an old TLS", async () => {
     const node = await openNode();
     const cases: readonly (readonly [Parameters<typeof nodePair>[1], object, RegExp])[] = [
       [{ from: stranger }, {}, /no authority that is believed here .* name the right one as ca/],
@@ -100,6 +100,16 @@ describe("over TLS", () => {
     const door = await openDoor(node.address);
     expect(await refused(door.address, { tls: true })).toMatchObject({ code: "TLS_FAILED" });
     expect(node.connections).toBe(0);
+  });
+
+  test("two authorities in one text are both believed: one can follow the other", async () => {
+    const node = await openNode();
+    for (const from of [authority, stranger]) {
+      const door = await openDoor(node.address, nodePair(undefined, { from }));
+      node.ring = ringOf([door.address]);
+      const client = await open(door.address, { tls: { ca: `${ca}${stranger.certificate}` } });
+      expect(text((await client.get("key")).value)).toBe("value");
+    }
   });
 
   test("a node that shows nobody the door without a certificate says so", async () => {

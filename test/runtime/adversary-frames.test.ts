@@ -177,7 +177,7 @@ test("who does not answer the node's goodbye is cut off soon nevertheless", asyn
   expect(performance.now() - began).toBeLessThan(10_000);
 });
 
-test("a node that proved itself and sends what is no frame is cut off, and nothing else is", async () => {
+test("a node that proved itself and sends what is no frame is cut off", async () => {
   const secrets = parseSecrets(town.secret);
   if (secrets === undefined) throw new Error("the town has a secret");
   const wrong = [bytes("x"), put.subarray(0, 20), Buffer.concat([put, put]), new Uint8Array(0)];
