@@ -84,7 +84,7 @@ describe("over TLS", () => {
     ]);
   });
 
-  test("a node is not believed that nobody vouches for, or not any more, by an old TLS", async () => {
+  test("a node is not believed that nobody vouches for, no more, or by an old TLS", async () => {
     const node = await openNode();
     const cases: readonly (readonly [Parameters<typeof nodePair>[1], object, RegExp])[] = [
       [{ from: stranger }, {}, /no authority that is believed here .* name the right one as ca/],
