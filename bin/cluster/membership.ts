@@ -120,6 +120,6 @@ function movingText(done: string, { epoch }: Changed, copies: number): string {
 }
 
 function stagedText({ staged }: Changed): string {
-  const others = plural(staged - 1, "other change");
-  return `staged, beside ${others}: kvctl plan shows what all do together\n`;
+  const beside = staged < 2 ? "" : `, beside ${plural(staged - 1, "other change")}`;
+  return `staged${beside}: kvctl plan shows what a commit would do\n`;
 }
