@@ -16,6 +16,8 @@ export interface WorldOptions {
   readonly w?: number;
   readonly partitions?: number;
   readonly weather?: Weather;
+  /** What a sync of a disk takes at most. */
+  readonly diskMsMax?: number;
   /** Where there is no time for clean-up at its usual pace. */
   readonly cleanup?: Partial<CleanupTuning>;
   /** Where each of the first nodes is; all in one data centre by default. */
@@ -24,8 +26,8 @@ export interface WorldOptions {
 
 export function filledOptions(options: WorldOptions): Required<WorldOptions> {
   const dcOf = (): string => "dc1";
-  const usual = { n: 3, r: 2, w: 2, partitions: 16, weather: calm, cleanup: {}, dcOf };
-  return { ...usual, ...options };
+  const usual = { n: 3, r: 2, w: 2, partitions: 16, weather: calm, diskMsMax: 0 };
+  return { ...usual, cleanup: {}, dcOf, ...options };
 }
 
 /** Founded with everybody at once: every world begins in the middle of its life. */

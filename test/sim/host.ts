@@ -4,6 +4,7 @@
  */
 import { inlineWorkers } from "../../native-free-engine/compaction/workers.ts";
 import { MemoryDisk } from "../../native-free-engine/disk/memory-disk.ts";
+import type { Schedule } from "../../native-free-engine/disk/memory-file.ts";
 import type { Engine } from "../../native-free-engine/index.ts";
 import { openOn } from "../../native-free-engine/open.ts";
 import type { CleanupTuning } from "../../src/core/cleanup/cleanup.ts";
@@ -58,9 +59,31 @@ export interface OpenParts {
   onFatal(): void;
 }
 
-export function newHost(id: NodeId): Host {
-  const image = { disk: new MemoryDisk(), started: 0 };
-  return { id, image, life: undefined, aheadMs: 0, backlog: undefined };
+export function newHost(id: NodeId, disk: MemoryDisk): Host {
+  return { id, image: { disk, started: 0 }, life: undefined, aheadMs: 0, backlog: undefined };
+}
+
+/**
+ * Disks whose syncs take up to so long: between a write and its acknowledgement there has to be a
+ * moment in which the power can fail. With 0 there is none.
+ */
+export function disksOn(
+  timeline: Timeline,
+  { seed, diskMsMax }: { readonly seed: number; readonly diskMsMax: number },
+): () => MemoryDisk {
+  if (diskMsMax === 0) return () => new MemoryDisk();
+  const random = seededRandom(seed * 64 + 63);
+  const schedule: Schedule = (run) =>
+    new Promise((resolve, reject) => {
+      timeline.after(((1 + random.below(999)) / 1_000) * diskMsMax, () => {
+        try {
+          resolve(run());
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
+    });
+  return () => new MemoryDisk({ schedule });
 }
 
 export async function openLife(host: Host, parts: OpenParts): Promise<Life> {

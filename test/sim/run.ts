@@ -69,7 +69,7 @@ export async function runSeed(options: RunOptions): Promise<Outcome> {
 }
 
 function worldOf({ seed, nodes }: RunOptions): World {
-  const more = seed % 4 < 2 ? { cleanup: quickRounds } : {};
+  const more = { diskMsMax: 5, ...(seed % 4 < 2 ? { cleanup: quickRounds } : {}) };
   if (nodes !== undefined || seed % 3 !== 0) return new World({ seed, nodes: nodes ?? 5, ...more });
   return new World({ seed, nodes: 6, dcOf: (id) => (id <= 3 ? "west" : "east"), ...more });
 }

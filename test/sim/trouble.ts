@@ -100,7 +100,7 @@ export function fullDisks(liveMin: number): Kind {
     strike: (world, random) => {
       const node = pick(world.live, random);
       if (node === undefined || world.live.length <= liveMin) return "";
-      world.diskOf(node).capacityBytes = 1;
+      world.fillDisk(node);
       return `the disk of node ${node} is full`;
     },
   };

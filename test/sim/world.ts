@@ -12,7 +12,15 @@ import { seededRandom } from "../../src/core/random.ts";
 import type { RingState } from "../../src/core/ring/ring-state.ts";
 import type { Store } from "../../src/store/store.ts";
 import { filledOptions, foundedRing, type WorldOptions } from "./founding.ts";
-import { type Happening, type Host, type Image, type Life, newHost, openLife } from "./host.ts";
+import {
+  disksOn,
+  type Happening,
+  type Host,
+  type Image,
+  type Life,
+  newHost,
+  openLife,
+} from "./host.ts";
 import { Network } from "./network.ts";
 import { Timeline } from "./timeline.ts";
 import { Trace } from "./trace.ts";
@@ -32,6 +40,7 @@ export class World {
   beforeEffect: (node: NodeId, effect: Effect) => void = () => {};
   readonly #options: Required<WorldOptions>;
   readonly #wire: Wire;
+  readonly #newDisk: () => MemoryDisk;
   readonly #hosts = new Map<NodeId, Host>();
   readonly #founded: RingState;
   /** Of nodes that were let in later: the ring that they were told. */
@@ -43,12 +52,12 @@ export class World {
   constructor(options: WorldOptions) {
     const filled = filledOptions(options);
     this.#options = filled;
+    this.#newDisk = disksOn(this.timeline, filled);
     this.network = new Network(this.timeline, filled.seed, filled.weather);
     this.#founded = foundedRing(filled);
-    for (const { id } of this.#founded.members) this.#hosts.set(id, newHost(id));
-    const isFar = (from: NodeId, to: NodeId): boolean => this.#dcOf(from) !== this.#dcOf(to);
-    this.network.isFar = isFar;
-    this.watch = new Watch({ partitions: filled.partitions, isFar });
+    for (const { id } of this.#founded.members) this.#hosts.set(id, newHost(id, this.#newDisk()));
+    this.network.isFar = (from, to) => this.#dcOf(from) !== this.#dcOf(to);
+    this.watch = new Watch({ partitions: filled.partitions, isFar: this.network.isFar });
     this.#wire = new Wire(this);
   }
 
@@ -125,12 +134,12 @@ export class World {
 
   /** An empty disk, with which it must join again to be of any use. */
   wipe(id: NodeId): void {
-    this.restore(id, newHost(id).image);
+    this.restore(id, { disk: this.#newDisk(), started: 0 });
   }
 
-  /** What the node writes to now. Whoever starts it after a crash finds room on it again. */
-  diskOf(id: NodeId): MemoryDisk {
-    return this.#host(id).image.disk;
+  /** Whatever is written to it from now on fails, until the node has crashed. */
+  fillDisk(id: NodeId): void {
+    this.#host(id).image.disk.capacityBytes = 1;
   }
 
   /** A copy of what is on the node's disk at this moment, as a backup would take it. */
@@ -180,7 +189,7 @@ export class World {
     const told = await this.admin(via, "join", candidate, deadlineMs);
     const { id, ring } = told as { id: NodeId; ring: RingState };
     if (this.#hosts.has(id)) throw new Error(`node ${id} is there already`);
-    this.#hosts.set(id, newHost(id));
+    this.#hosts.set(id, newHost(id, this.#newDisk()));
     this.#rings.set(id, ring);
     await this.restart(id);
     return id;
@@ -233,8 +242,7 @@ export class World {
   }
 
   ringOf(id: NodeId): RingState {
-    const { life } = this.#host(id);
-    return life === undefined ? this.#founded : life.node.ring.state;
+    return this.#host(id).life?.node.ring.state ?? this.#founded;
   }
 
   /** The newest ring that any live node has in force. */
@@ -350,9 +358,8 @@ export class World {
     const target = this.#hosts.get(to);
     if (target === undefined) return;
     this.#wire.send({ from: host.id, to }, message, (arrived) => {
-      const { life: hearer } = target;
-      if (hearer === undefined) return;
-      this.#step(target, hearer, { kind: "message", from: host.id, message: arrived });
+      if (target.life === undefined) return;
+      this.#step(target, target.life, { kind: "message", from: host.id, message: arrived });
     });
   }
 
