@@ -134,8 +134,11 @@ describe("an address that others reach", () => {
     },
   );
 
-  test.each(["127.0.0.1:1", "127.1.2.3:1", "[::1]:1", "localhost:1"])("%s is none", (listen) =>
-    checkConfig({ data: "d", listen }),
+  test.each(["127.0.0.1:1", "127.1.2.3:1", "[::1]:1", "localhost:1"])(
+    "%s is none",
+    async (listen) => {
+      expect(await checkConfig({ data: "d", listen })).toMatchObject({ listen });
+    },
   );
 });
 
