@@ -44,6 +44,8 @@ export class QuorumNode {
   readonly answers: { node: NodeId; tookMs: number }[] = [];
   readonly missed: NodeId[] = [];
   standing: Standing = "current";
+  /** It has not met its peers yet: it says nothing of what it holds. */
+  isStarting = false;
   readonly coordinator: Coordinator;
   readonly replica: Replica;
 
@@ -59,7 +61,7 @@ export class QuorumNode {
     const parts = {
       ...{ self: id, out: world.outOf(id, this), ring: () => ring, liveness, r, w },
       standing: { of: () => this.standing },
-      cleanup: { isSettled: () => true },
+      cleanup: { isSettled: () => !this.isStarting },
       random: seededRandom(id),
       tuning: { ...quorumDefaults, ...tuning },
     };

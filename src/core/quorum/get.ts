@@ -118,7 +118,7 @@ export class Get implements Flight {
     if (asked.node !== this.#parts.self) this.#parts.liveness.answered(asked.node, now, tookMs);
     asked.failure = message.failure;
     if (message.failure !== undefined) {
-      asked.state = "failed";
+      asked.state = message.failure === "NOT_READY" ? "starting" : "failed";
       this.#trace?.add(now, asked.node, `fails: ${message.failure}`);
       return;
     }
@@ -207,6 +207,9 @@ export class Get implements Flight {
     const missAfterMs = Math.min(tuning.missAfterMs, this.#command.deadlineMs / 2);
     let isChanged = false;
     for (const asked of this.#asked) {
+      if (asked.state === "starting" && now - asked.sentAt >= tuning.startingMs) {
+        this.#askAgain(now, asked);
+      }
       if (asked.state !== "waiting") continue;
       if (!liveness.isLive(asked.node)) {
         asked.state = "failed";
@@ -219,6 +222,14 @@ export class Get implements Flight {
       isChanged = true;
     }
     if (isChanged) this.#settle(now);
+  }
+
+  #askAgain(now: Millis, asked: Asked): void {
+    asked.state = "waiting";
+    asked.failure = undefined;
+    asked.sentAt = now;
+    this.#trace?.add(now, asked.node, "was starting: asked again");
+    this.#send(asked.node, asked.wantsFull, now);
   }
 
   /** Slower than usual: one owner more is asked, for the whole, within the budget. */

@@ -18,6 +18,8 @@ export interface QuorumTuning {
   readonly hedgeOneIn: number;
   /** A replica that has not answered after so long is given up for this request. */
   readonly missAfterMs: Millis;
+  /** A replica that has only just started is asked again after so long. */
+  readonly startingMs: Millis;
   /** After success a copy that is not acknowledged for so long becomes a hint. */
   readonly hintAfterMs: Millis;
   /** An owner in another data centre that was to pass a write on is given up after so long. */
@@ -35,6 +37,7 @@ export const quorumDefaults: QuorumTuning = {
   hedgeMsMin: 2,
   hedgeOneIn,
   missAfterMs: 1_000,
+  startingMs: 100,
   hintAfterMs: 2_000,
   relayAfterMs: 4_000,
   forwardAfterMs: 1_500,

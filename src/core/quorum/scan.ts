@@ -19,7 +19,9 @@ const lookMs = 50;
 
 interface Lister {
   readonly node: NodeId;
-  readonly sentAt: Millis;
+  sentAt: Millis;
+  /** It was starting, and is asked again. */
+  isStarting: boolean;
   isGivenUp: boolean;
   reply: ListReply | undefined;
 }
@@ -60,7 +62,8 @@ export class Scan implements Flight {
     if (message.kind !== "list-reply" || this.isOver) return;
     const lister = this.#asked.find(({ node }) => node === from);
     if (lister === undefined || lister.reply !== undefined) return;
-    lister.reply = message;
+    if (message.failure === "NOT_READY") lister.isStarting = true;
+    else lister.reply = message;
     this.#settle(now);
   }
 
@@ -70,6 +73,7 @@ export class Scan implements Flight {
     const patienceMs = Math.min(tuning.missAfterMs, deadlineMs / 2);
     for (const lister of this.#asked) {
       if (lister.reply !== undefined || lister.isGivenUp) continue;
+      if (lister.isStarting && now - lister.sentAt >= tuning.startingMs) this.#ask(now, lister);
       const isDead = !liveness.isLive(lister.node);
       if (!isDead && now - lister.sentAt < patienceMs) continue;
       if (!isDead) liveness.missed(lister.node, now);
@@ -104,13 +108,21 @@ export class Scan implements Flight {
     const node = this.#owners[this.#next];
     if (node === undefined) return false;
     this.#next += 1;
+    const lister = { node, sentAt: now, isStarting: false, isGivenUp: false, reply: undefined };
+    this.#asked.push(lister);
+    this.#ask(now, lister);
+    return true;
+  }
+
+  #ask(now: Millis, lister: Lister): void {
     const { partition, after, bucket, prefix } = this.#command;
     // Where most keys are filtered out, a page of the replicas is as large as it may be.
     const isFiltered = prefix.length > 0 || bucket !== "";
     const limit = isFiltered ? pageKeysMax : Math.min(this.#command.limit, pageKeysMax);
-    this.#asked.push({ node, sentAt: now, isGivenUp: false, reply: undefined });
-    this.#parts.out.send(node, { kind: "list", request: this.id, partition, after, limit });
-    return true;
+    lister.sentAt = now;
+    lister.isStarting = false;
+    const request = this.id;
+    this.#parts.out.send(lister.node, { kind: "list", request, partition, after, limit });
   }
 
   #giveUp(code: string, why: string): void {
@@ -144,6 +156,6 @@ function isUsable(reply: ListReply | undefined): reply is ListReply {
   return reply !== undefined && reply.failure === undefined;
 }
 
-function isExpected({ reply, isGivenUp }: Lister): boolean {
-  return reply === undefined && !isGivenUp;
+function isExpected({ reply, isStarting, isGivenUp }: Lister): boolean {
+  return reply === undefined && !isStarting && !isGivenUp;
 }

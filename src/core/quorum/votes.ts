@@ -11,7 +11,8 @@ export interface Asked {
   sentAt: Millis;
   /** The whole was asked for, not only a digest. */
   wantsFull: boolean;
-  state: "waiting" | "answered" | "failed";
+  /** `starting`: it cannot say anything yet, and is asked again. */
+  state: "waiting" | "answered" | "starting" | "failed";
   /** It takes so long that another was asked in its place; its answer still counts. */
   isOverdue: boolean;
   standing: Standing;
@@ -69,6 +70,8 @@ export function countVotes(asked: readonly Asked[]): Count {
     if (each.state === "waiting") {
       waiting += 1;
       if (!each.isOverdue) expected += 1;
+    } else if (each.state === "starting") {
+      waiting += 1;
     } else if (each.state === "answered") {
       const vote = voteOf(each);
       // A digest counts once someone has sent what it stands for.
