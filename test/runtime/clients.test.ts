@@ -155,6 +155,14 @@ test("contexts leave sealed and come back opened; one that nobody sealed is refu
   });
 });
 
+test("a context that is not sealed counts for nothing: the write supersedes nothing by it", async () => {
+  const node = await edge();
+  const client = await connect(node);
+  client.send(request(1, { ...put, context }), request(2, { ...put, context }, Uint8Array.of()));
+  await until(() => node.submitted.length === 2);
+  for (const { command } of node.submitted) expect(command).toMatchObject({ context: undefined });
+});
+
 test("nothing that was ever written has no context to seal", async () => {
   const node = await edge();
   const client = await connect(node);
