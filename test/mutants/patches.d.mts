@@ -4,7 +4,9 @@ export interface Patch {
   readonly file: string;
   readonly promise: string;
   readonly killer: string;
+  readonly set: string;
   readonly hangs: boolean;
+  readonly touches: readonly string[];
 }
 
 export function readPatches(): Patch[];

@@ -1,6 +1,7 @@
 /**
- * The deliberately broken engines: each patch in this folder opens with the promise that it breaks
- * and the test file that must fail of it, or hang where a third line says so.
+ * The deliberately broken sources: each patch in this folder breaks one promise. It opens with the
+ * promise, with the test file that must fail of it, and with the set that it belongs to; a fourth
+ * line may say that the test hangs instead.
  */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -9,17 +10,22 @@ import { fileURLToPath } from "node:url";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
-/** All of them, by name: `{ name, file, promise, killer, hangs }`. */
+/** All of them, by name: `{ name, file, promise, killer, set, hangs, touches }`. */
 export function readPatches() {
   const files = readdirSync(folder).filter((file) => file.endsWith(".patch"));
   return files.sort().map((file) => {
-    const [promise, killer, third] = readFileSync(join(folder, file), "utf8").split("\n");
+    const text = readFileSync(join(folder, file), "utf8");
+    const head = text.slice(0, text.indexOf("\n\n")).split("\n");
+    const lineOf = (name) =>
+      head.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? "";
     return {
       name: file.slice(0, -".patch".length),
       file: join(folder, file),
-      promise: promise?.replace(/^Promise: /, "") ?? "",
-      killer: killer?.replace(/^Killer: /, "") ?? "",
-      hangs: third === "It hangs.",
+      promise: lineOf("Promise"),
+      killer: lineOf("Killer"),
+      set: lineOf("Set"),
+      hangs: head.includes("It hangs."),
+      touches: [...text.matchAll(/^\+\+\+ b\/(.+)$/gm)].map(([, path]) => path),
     };
   });
 }
