@@ -7,7 +7,7 @@ import { findWrongs, type WriteSeen } from "./checks.ts";
 import { describeRing, heldIn } from "./inspect.ts";
 import { rough } from "./network.ts";
 import { EventLimit } from "./timeline.ts";
-import { crashes, cuts, freezes, fullDisks, makeTrouble, settle } from "./trouble.ts";
+import { blackouts, crashes, cuts, freezes, fullDisks, makeTrouble, settle } from "./trouble.ts";
 import { Upheaval } from "./upheaval.ts";
 import { SimClient } from "./workload.ts";
 import { World } from "./world.ts";
@@ -52,7 +52,7 @@ export async function runSeed(options: RunOptions): Promise<Outcome> {
     clients.push(...startClients(world, seed, history, seconds * 1_000));
     const upheaval = new Upheaval();
     const changes = seed % 2 === 0 ? upheaval.kinds : [];
-    const kinds = [crashes(3), fullDisks(4), cuts, freezes, ...changes];
+    const kinds = [crashes(3), blackouts, fullDisks(4), cuts, freezes, ...changes];
     await makeTrouble(world, { seed, ms: seconds * 1_000, kinds, done });
     await settle(world, 10_000);
     if (!(await upheaval.finish(world))) wrongs.push("the ring does not come to rest");

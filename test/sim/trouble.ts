@@ -92,6 +92,18 @@ export function crashes(liveMin: number): Kind {
   };
 }
 
+/** The power of the whole house fails: only what every acknowledgement stands on is left. */
+export const blackouts: Kind = {
+  name: "blackout",
+  everyMs: 5_000,
+  strike: async (world) => {
+    for (const id of world.live) world.crash(id, 0);
+    await world.run(100);
+    for (const id of world.startable) await world.restart(id);
+    return "everybody loses power at once";
+  },
+};
+
 /** Disks that take nothing more: their nodes refuse, and die of it. */
 export function fullDisks(liveMin: number): Kind {
   return {
