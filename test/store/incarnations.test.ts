@@ -63,6 +63,21 @@ test("a write that failed takes its actor with it: others may have got the dot",
   await engine.close();
 });
 
+test("a store that lets go of what was proven without it goes on under a new actor", async () => {
+  const opened = await openStore();
+  const { store } = opened;
+  await store.ready();
+  const before = await actorOfNext(store);
+  const floor = { round: 3, events: [], expiredBefore: 0 };
+  await ask(store, { kind: "raise-floor", partition, floor });
+  expect(await actorOfNext(store)).not.toBe(before);
+  const actor = await actorOfNext(store);
+  await ask(store, { kind: "promise", partition, round: 4 });
+  await ask(store, { kind: "raise-floor", partition, floor: { ...floor, round: 4 } });
+  expect(await actorOfNext(store)).toBe(actor);
+  await closeStore(opened);
+});
+
 /** The engine, whose disk is full while the test says so. */
 function refusing(engine: Engine, disk: { readonly isFull: boolean }): Engine {
   const full = (): Promise<never> => Promise.reject(new EngineError("DISK_FULL", "no space"));

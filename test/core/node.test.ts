@@ -1,0 +1,62 @@
+/** What a node as a whole makes of news that no single machine of it is told. */
+import { expect, test } from "vitest";
+import { emptyContext, noVersions, write } from "../../src/core/clock/versions.ts";
+import type { Effect, StoreWork } from "../../src/core/event.ts";
+import { keyOf } from "../../src/core/key.ts";
+import type { Message } from "../../src/core/message.ts";
+import { Node } from "../../src/core/node.ts";
+import { seededRandom } from "../../src/core/random.ts";
+import type { Member } from "../../src/core/ring/ring-state.ts";
+import { memberOf } from "../support/replica-town.ts";
+
+const dot = { actor: "a".repeat(16), counter: 1 };
+const operation = { at: 1, nonce: 1, retried: false };
+const change = { operation, time: 1, expiresAt: 0, value: Uint8Array.of(2) };
+const { versions } = write(noVersions, emptyContext, dot, change);
+const copy: Message = {
+  ...{ kind: "write", request: 5, key: keyOf("", Uint8Array.of(1)), versions, round: 0 },
+  ...{ hintFor: [], relay: [], repair: false, deadlineMs: 1_000 },
+};
+
+/** Node 1 of three that own everything; the third has left, or is as the test says. */
+function nodeBeside(third: Partial<Member>): Node {
+  const members = [memberOf(1), memberOf(2), { ...memberOf(3), ...third }];
+  const row = third.state === "left" ? [1, 2] : [1, 2, 3];
+  const ring = {
+    ...{ clusterId: "5eed".repeat(8), generation: 1, epoch: 5, n: 3, members },
+    ...{ owners: [row, row], moves: [], buckets: [], staged: [] },
+  };
+  const node = new Node({ self: 1, started: 1, ring, random: seededRandom(1), r: 2, w: 2 });
+  node.start(1);
+  return node;
+}
+
+function worksIn(effects: readonly Effect[]): readonly StoreWork["kind"][] {
+  return effects.flatMap((effect) => (effect.kind === "store" ? [effect.work.kind] : []));
+}
+
+test("what a node says that has left has no effect; it is told the ring instead", () => {
+  const event = { kind: "message", now: 2, from: 3, message: copy } as const;
+  expect(worksIn(nodeBeside({}).step(event))).toEqual(["merge"]);
+  const effects = nodeBeside({ state: "left" }).step(event);
+  expect(worksIn(effects)).toEqual([]);
+  expect(effects).toContainEqual(
+    expect.objectContaining({
+      kind: "send",
+      to: 3,
+      message: expect.objectContaining({ kind: "ring" }),
+    }),
+  );
+});
+
+test("what a stranger says has no effect either", () => {
+  const event = { kind: "message", now: 2, from: 9, message: copy } as const;
+  expect(worksIn(nodeBeside({}).step(event))).toEqual([]);
+});
+
+test("after damage the partition gets dots of a new actor: events may be lost", () => {
+  const effects = nodeBeside({}).step({ kind: "damage", now: 2, partition: 1 });
+  expect(effects).toContainEqual(
+    expect.objectContaining({ kind: "store", work: { kind: "renew-actor", partition: 1 } }),
+  );
+});
