@@ -60,7 +60,12 @@ export async function settle(world: World, ms = 90_000): Promise<void> {
   world.network.heal();
   world.network.weather = calm;
   world.network.farWeather = undefined;
-  for (const id of world.ids) world.thaw(id);
+  for (const id of world.ids) {
+    world.thaw(id);
+    world.setCapacity(id, Number.POSITIVE_INFINITY);
+  }
+  // Who has met a full disk may still be about to die of it.
+  await world.run(1_000);
   for (const id of world.startable) await world.restart(id);
   await world.run(ms);
 }
@@ -112,7 +117,7 @@ export function fullDisks(liveMin: number): Kind {
     strike: (world, random) => {
       const node = pick(world.live, random);
       if (node === undefined || world.live.length <= liveMin) return "";
-      world.fillDisk(node);
+      world.setCapacity(node, 1);
       return `the disk of node ${node} is full`;
     },
   };

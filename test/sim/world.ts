@@ -137,9 +137,9 @@ export class World {
     this.restore(id, { disk: this.#newDisk(), started: 0 });
   }
 
-  /** Whatever is written to it from now on fails, until the node has crashed. */
-  fillDisk(id: NodeId): void {
-    this.#host(id).image.disk.capacityBytes = 1;
+  /** Whatever is written beyond so much fails; a crash makes room again. */
+  setCapacity(id: NodeId, bytes: number): void {
+    this.#host(id).image.disk.capacityBytes = bytes;
   }
 
   /** A copy of what is on the node's disk at this moment, as a backup would take it. */
