@@ -149,7 +149,7 @@ describe("a round", () => {
     expect(round.compared).toHaveLength(1);
   });
 
-  test("brings everything to the leader, makes it durable, and spreads it before it is sealed", () => {
+  test("brings all to the leader, makes it durable, and spreads it before it is sealed", () => {
     const round = new Round();
     round.cut();
     round.loose();

@@ -91,7 +91,7 @@ describe("from an older round", () => {
     expect(merge(first, left).siblings).toHaveLength(1);
   });
 
-  test("a store that was not there keeps what is above, and knows no more of what it lets go", () => {
+  test("a store that was not there keeps what is above, and knows nothing of the rest", () => {
     const both = merge(
       first,
       write(

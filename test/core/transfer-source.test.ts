@@ -53,7 +53,7 @@ test("one that is rebuilding refuses: what it lacks would be missing for good", 
   expect(answersOf("rebuilding")).toMatchObject([{ kind: "transfer-close", outcome: "refused" }]);
 });
 
-test("one that does not hold the partition refuses, and so does one that has never heard of it", () => {
+test("one that does not hold the partition refuses, and where there is no such partition", () => {
   for (const partition of [1, 7]) {
     const answers = answersOf("current", partition);
     expect(answers).toMatchObject([{ kind: "transfer-close", outcome: "refused" }]);

@@ -155,7 +155,7 @@ test("contexts leave sealed and come back opened; one that nobody sealed is refu
   });
 });
 
-test("a context that is not sealed counts for nothing: the write supersedes nothing by it", async () => {
+test("a context that is not sealed counts for nothing: it supersedes nothing", async () => {
   const node = await edge();
   const client = await connect(node);
   client.send(request(1, { ...put, context }), request(2, { ...put, context }, Uint8Array.of()));
