@@ -12,7 +12,6 @@ import { counterOf } from "../../src/core/clock/vector.ts";
 import {
   type Change,
   contextOf,
-  emptyContext,
   knows,
   merge,
   noVersions,
@@ -92,18 +91,7 @@ describe("from an older round", () => {
   });
 
   test("a store that was not there keeps what is above, and knows nothing of the rest", () => {
-    const both = merge(
-      first,
-      write(
-        noVersions,
-        emptyContext,
-        { actor: b, counter: 9 },
-        {
-          ...{ operation: { at: 99, nonce: 99, retried: false }, time: 1, expiresAt: 0 },
-          value: Uint8Array.of(9),
-        },
-      ).versions,
-    );
+    const both = merge(first, put(noVersions, b, 9));
     const left = withoutUnproven(both, floor);
     expect(left.siblings).toMatchObject([{ dot: { actor: b } }]);
     expect(counterOf(left.vector, a)).toBe(0);
