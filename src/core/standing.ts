@@ -202,10 +202,11 @@ export class Standing implements StandingView {
     const held = new Set(ring.held());
     for (let partition = 0; partition < ring.partitions; partition++) {
       // An epoch not seen may have taken the partition away, and a later one have given it back.
-      // An owner needs three for that: one that plans its going, one that does it, one back.
+      // An owner that was to stay needs three for that: one that plans its going, one that does it,
+      // one back.
       const isOwner = ring.owners(partition).includes(ring.self);
-      const wasOwner = before?.owners[partition]?.includes(ring.self) ?? false;
-      const isSure = leap <= 1 || (leap === 2 && isOwner && wasOwner);
+      const isSure =
+        leap <= 1 || (leap === 2 && isOwner && wasToStay(before, partition, ring.self));
       if (!isSure || !held.has(partition)) {
         filled[partition] = 0;
         this.#visits.delete(partition);
@@ -304,6 +305,13 @@ export class Standing implements StandingView {
       this.#saveAt = later + saveAgainMs;
     });
   }
+}
+
+/** The node owned the partition, and no move was planned that takes it away. */
+function wasToStay(before: RingState | undefined, partition: Partition, self: NodeId): boolean {
+  const move = before?.moves.find((one) => one.partition === partition);
+  const isOwner = before?.owners[partition]?.includes(self) ?? false;
+  return isOwner && (move === undefined || move.to.includes(self));
 }
 
 /** A version byte, the epoch in seven bytes, then one bit a partition, the lowest bit first. */

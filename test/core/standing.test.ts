@@ -336,6 +336,23 @@ describe("a new owner", () => {
     expect(areCurrent(town, 1, 2, 3)).toBe(true);
   });
 
+  test("of epochs that were not seen does not trust what it was about to lose", () => {
+    const town = new Town({ seed, nodes: 3 });
+    town.start();
+    settle(town, 1, 2, 3);
+    const { epoch } = town.state;
+    town.change(({ members }) => ({
+      members: [...members, memberOf(4)],
+      moves: [{ partition: 0, to: [2, 3, 4] }],
+    }));
+    expect(areCurrent(town, 1, 2, 3)).toBe(true);
+    // Unseen, the move has ended; then the newcomer was struck out, and node 1 owns again.
+    town.change(({ members }) => ({ members: members.slice(0, 3), moves: [], epoch: epoch + 3 }));
+    expect(town.life(1).standing.of(0)).toBe("rebuilding");
+    expect(town.life(1).standing.of(1)).toBe("current");
+    expect(areCurrent(town, 2, 3)).toBe(true);
+  });
+
   test("knows after a crash what the epoch gave it, though nothing was written of it", () => {
     const town = new Town({ seed, nodes: 3 });
     town.start();
