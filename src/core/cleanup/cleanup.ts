@@ -90,6 +90,12 @@ export class Cleanup {
   readonly #newsroom: FloorNewsroom;
   readonly #attempts = new Map<Partition, Attempt>();
   readonly #numbers = new Map<number, Partition>();
+  /**
+   * Who was told a cut of the partition last, and in which attempt. Only that one is promised
+   * anything, and only by the same process: after a start the disk may be an older one, which has
+   * not got what was compared since.
+   */
+  readonly #cuts = new Map<Partition, { readonly leader: NodeId; readonly attempt: number }>();
   /** Rounds of a partition are led from here again at this time. */
   readonly #nextAt = new Map<Partition, Millis>();
   #states: readonly RoundState[] = [];
@@ -275,6 +281,7 @@ export class Cleanup {
     out.store({ kind: "cut", partition }, (outcome) => {
       if (outcome.kind !== "cut") return;
       const { ready, round, promised, events } = outcome;
+      this.#cuts.set(partition, { leader: from, attempt });
       out.send(from, { ...about, isReady: ready, round, promised, events });
     });
   }
@@ -296,11 +303,14 @@ export class Cleanup {
     const { out } = this.#parts;
     const answer = (isSealed: boolean): void =>
       out.send(from, { kind: "sealed", partition, attempt, isSealed });
+    const cut = this.#cuts.get(partition);
+    const isCut = cut?.leader === from && cut.attempt === attempt;
     // The same epoch and no move: nobody was given data of the partition since the cut.
-    if (epoch !== this.#parts.ring().state.epoch || !this.#isAtRest(partition)) {
+    if (!isCut || epoch !== this.#parts.ring().state.epoch || !this.#isAtRest(partition)) {
       answer(false);
       return;
     }
+    this.#cuts.delete(partition);
     out.store({ kind: "promise", partition, round }, ({ kind }) => answer(kind === "durable"));
   }
 }

@@ -31,6 +31,11 @@ const askAgainMs = 1_000;
 /** After a start a node answers for its copies at the latest now: nobody may be there to ask. */
 const settleMsMax = 1_000;
 
+interface Gained {
+  readonly until: Millis;
+  readonly owners: Set<NodeId>;
+}
+
 export class FloorNewsroom {
   readonly #parts: NewsroomParts;
   /** Rounds in force here, as far as they are known. */
@@ -48,6 +53,11 @@ export class FloorNewsroom {
   readonly #heardOf = new Set<NodeId>();
   #settledAt: Millis | undefined;
   #isSettled = false;
+  /** Partitions held in the ring that was looked at last. */
+  #held: ReadonlySet<Partition> | undefined;
+  #watched: RingView | undefined;
+  /** Of those that came with a ring: owners that have yet to say in which round they are. */
+  readonly #gained = new Map<Partition, Gained>();
 
   constructor(parts: NewsroomParts) {
     this.#parts = parts;
@@ -70,16 +80,23 @@ export class FloorNewsroom {
     if (message.kind === "floor") this.takeOver(message.partition, message.floor);
     else {
       this.#heardOf.add(from);
-      for (const theirs of message.rounds) this.compare(now, from, theirs);
+      for (const theirs of message.rounds) {
+        this.compare(now, from, theirs);
+        // Whose round is later sends its floor next.
+        const isBehind = theirs.round > this.roundOf(theirs.partition);
+        if (!isBehind) this.#gained.get(theirs.partition)?.owners.delete(from);
+      }
     }
   }
 
   /**
    * A node that starts may come with an old copy of its disk. Before it has met its peers, nobody
-   * should hear from it what they have forgotten.
+   * should hear from it what they have forgotten. Neither should they from one that owns again what
+   * it held before, and kept meanwhile.
    */
   isSettled(partition: Partition): boolean {
-    if (this.#isSettled) return !this.#coming.has(partition);
+    if (this.#coming.has(partition) || !this.#isFamiliar(partition)) return false;
+    if (this.#isSettled) return true;
     const { self, liveness } = this.#parts;
     const others = this.#parts
       .ring()
@@ -87,7 +104,7 @@ export class FloorNewsroom {
       .filter((owner) => owner !== self);
     const isMet = others.some((owner) => this.#heardOf.has(owner));
     if (!isMet && others.some((owner) => liveness.isLive(owner))) return false;
-    return this.#isSurveyed && !this.#coming.has(partition);
+    return this.#isSurveyed;
   }
 
   /** Something came that was composed in this round: if it is a later one, its floor is needed. */
@@ -116,21 +133,28 @@ export class FloorNewsroom {
         this.#coming.delete(partition);
         return;
       }
-      if (outcome.promised < floor.round) this.#distrust(later, partition, floor.round);
-      out.store({ kind: "raise-floor", partition, floor }, ({ kind }) => {
+      const isUnproven = outcome.promised < floor.round;
+      if (isUnproven) this.#distrust(later, partition, floor.round);
+      out.store({ kind: "raise-floor", partition, floor }, ({ kind }, at) => {
         if (this.#coming.get(partition) === floor.round) this.#coming.delete(partition);
         if (kind === "durable") this.#learned(partition, floor.round);
+        this.#gained.delete(partition);
+        // What was compared while the store had yet to let go of it counts for nothing.
+        const isHeld = this.#parts.ring().held().includes(partition);
+        if (isUnproven && isHeld) this.#parts.standing.lost(at, partition);
       });
     });
   }
 
   surveyed(now: Millis, states: readonly RoundState[]): void {
+    // What the store has dropped it has no floor of any more: it takes the same one over again.
+    this.#rounds.clear();
     for (const { partition, round, promised } of states) {
       this.#learned(partition, round);
       const isFirst = !this.#isSurveyed && promised < round;
       // A crash may have come between: the floor is here, and filling was not remembered.
       if (isFirst && !this.#distrusted.has(partition)) this.#distrust(now, partition, round);
-      if (promised < round && this.#distrusted.has(partition)) this.#vouch(partition, round);
+      if (this.#distrusted.has(partition)) this.#vouch(partition, { round, promised });
     }
     this.#isSurveyed = true;
   }
@@ -138,8 +162,9 @@ export class FloorNewsroom {
   tick(now: Millis): void {
     this.#settledAt ??= now + settleMsMax;
     this.#isSettled ||= now >= this.#settledAt;
-    if (!this.#isSurveyed) return;
     const ring = this.#parts.ring();
+    this.#watch(now, ring);
+    if (!this.#isSurveyed) return;
     if (this.#greetedIn !== ring) this.#greeted.clear();
     this.#greetedIn = ring;
     for (const { id } of ring.state.members) {
@@ -147,6 +172,31 @@ export class FloorNewsroom {
       if (!isThere || !this.#parts.liveness.isLive(id)) this.#greeted.delete(id);
       else if (!this.#greeted.has(id)) this.#greet(ring, id);
     }
+  }
+
+  /** Takes note of partitions that come to this node while it runs. */
+  #watch(now: Millis, ring: RingView): void {
+    for (const [partition, { until, owners }] of this.#gained) {
+      const isAwaited = [...owners].some((owner) => this.#parts.liveness.isLive(owner));
+      if (now >= until || !isAwaited) this.#gained.delete(partition);
+    }
+    if (ring === this.#watched) return;
+    const before = this.#held;
+    this.#watched = ring;
+    this.#held = new Set(ring.held());
+    for (const partition of this.#gained.keys()) {
+      if (!this.#held.has(partition)) this.#gained.delete(partition);
+    }
+    for (const partition of this.#held) {
+      if (before?.has(partition) !== false) continue;
+      const owners = ring.owners(partition).filter((owner) => owner !== ring.self);
+      this.#gained.set(partition, { until: now + settleMsMax, owners: new Set(owners) });
+    }
+  }
+
+  /** It was this node's before the ring in force, or its owners have told of their rounds. */
+  #isFamiliar(partition: Partition): boolean {
+    return this.#held?.has(partition) !== false && !this.#gained.has(partition);
   }
 
   #greet(ring: RingView, peer: NodeId): void {
@@ -182,10 +232,16 @@ export class FloorNewsroom {
   }
 
   /** Everything below the floor is here again. */
-  #vouch(partition: Partition, round: number): void {
+  #vouch(partition: Partition, { round, promised }: Pick<RoundState, "round" | "promised">): void {
     const { standing, out } = this.#parts;
     const isHeld = this.#parts.ring().held().includes(partition);
     if (!isHeld || standing.of(partition) === "rebuilding" || this.#vouching.has(partition)) return;
+    if (this.#coming.has(partition)) return;
+    if (promised >= round) {
+      // It had promised this round before it was found to be behind.
+      this.#distrusted.delete(partition);
+      return;
+    }
     this.#vouching.add(partition);
     out.store({ kind: "promise", partition, round }, ({ kind }) => {
       this.#vouching.delete(partition);
