@@ -187,8 +187,9 @@ export class Get implements Flight {
       if (node === undefined) return false;
       this.#next += 1;
       if (!this.#parts.liveness.isLive(node)) continue;
-      const isOwner = this.#next <= owners || this.#next > nodes.length - farOwners;
-      this.#asked.push(askedOf(node, isOwner, wantsFull, now));
+      const isFar = this.#next > nodes.length - farOwners;
+      const isOwner = isFar || this.#next <= owners;
+      this.#asked.push(askedOf(node, { isOwner, isFar, wantsFull }, now));
       this.#trace?.add(now, node, wantsFull ? "asked" : "asked for a digest");
       this.#send(node, wantsFull, now);
       return true;

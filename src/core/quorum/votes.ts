@@ -8,6 +8,8 @@ import type { Hash, Standing } from "../message.ts";
 export interface Asked {
   readonly node: NodeId;
   readonly isOwner: boolean;
+  /** An owner of another data centre, where no near one lives. */
+  readonly isFar: boolean;
   sentAt: Millis;
   /** The whole was asked for, not only a digest. */
   wantsFull: boolean;
@@ -30,20 +32,25 @@ export const emptyDigest = digestOf(noVersions);
  */
 export type Vote = "strong" | "weak" | "none";
 
-export function voteOf({ isOwner, standing, digest }: Asked): Vote {
+export function voteOf({ isOwner, isFar, standing, digest }: Asked): Vote {
   const hasSomething = !isSameHash(digest, emptyDigest);
   if (!isOwner) return hasSomething ? "strong" : "weak";
+  // What was acknowledged here may not have come there yet.
+  if (isFar && !hasSomething) return standing === "rebuilding" ? "none" : "weak";
   if (standing === "current") return "strong";
   if (standing === "catching-up") return hasSomething ? "strong" : "weak";
   return hasSomething ? "weak" : "none";
 }
 
-export function askedOf(node: NodeId, isOwner: boolean, wantsFull: boolean, now: Millis): Asked {
+export function askedOf(
+  node: NodeId,
+  how: Pick<Asked, "isOwner" | "isFar" | "wantsFull">,
+  now: Millis,
+): Asked {
   return {
     node,
-    isOwner,
+    ...how,
     sentAt: now,
-    wantsFull,
     state: "waiting",
     isOverdue: false,
     standing: "current",
