@@ -13,23 +13,19 @@ interface Situation {
   readonly standing?: Standing;
   /** The store's answer to a promise. */
   readonly isRefused?: boolean;
+  /** The attempt that was told the cut before, when all was well. */
+  readonly told?: number;
 }
 
 const about = { partition: 0, attempt: 9 };
 const well = { ...about, epoch: 5 };
+const cutAsk: CleanupMessage = { kind: "cut-ask", ...well, expiredBefore: 900 };
 
 /** What node 1, which owns partition 0 in epoch 5, answers to node 2. */
 function answerOf(message: CleanupMessage, situation: Situation = {}): Message | undefined {
-  const { moves = [], standing = "current", isRefused = false } = situation;
+  const { moves = [], standing = "current", isRefused = false, told } = situation;
   const sent: Message[] = [];
-  const ring = new Ring(
-    {
-      ...{ clusterId: "5eed".repeat(8), generation: 1, epoch: 5, n: 2, moves },
-      ...{ members: [1, 2, 3].map((id) => memberOf(id)), owners: [[1, 2]] },
-      ...{ buckets: [], staged: [] },
-    },
-    1,
-  );
+  const world = { ring: ringWith([]), standing: "current" as Standing };
   const answer = ({ kind }: StoreWork): StoreOutcome => {
     if (kind === "cut") return { kind, ready: true, round: 2, promised: 2, events: [] };
     if (kind === "loose") return { kind, isFree: true };
@@ -45,14 +41,27 @@ function answerOf(message: CleanupMessage, situation: Situation = {}): Message |
     },
     random: seededRandom(1),
     liveness: { isLive: () => true, latencyMs: () => 1, answered: () => {}, missed: () => {} },
-    standing: { of: () => standing, lost: () => {} },
+    standing: { of: () => world.standing, lost: () => {} },
     exchanges: { exchangeNow: () => {} },
     departed: { isGiven: () => false },
     tuning: cleanupDefaults,
-    ring: () => ring,
+    ring: () => world.ring,
   });
+  if (told !== undefined) cleanup.receive(900, 2, { ...cutAsk, attempt: told });
+  sent.length = 0;
+  world.ring = ringWith(moves);
+  world.standing = standing;
   cleanup.receive(1_000, 2, message);
   return sent[0];
+}
+
+function ringWith(moves: NonNullable<Situation["moves"]>): Ring {
+  const state = {
+    ...{ clusterId: "5eed".repeat(8), generation: 1, epoch: 5, n: 2, moves },
+    ...{ members: [1, 2, 3].map((id) => memberOf(id)), owners: [[1, 2]] },
+    ...{ buckets: [], staged: [] },
+  };
+  return new Ring(state, 1);
 }
 
 const moving: Situation = { moves: [{ partition: 0, to: [2, 3] }] };
@@ -61,7 +70,8 @@ describe("a seal", () => {
   const seal: CleanupMessage = { kind: "seal", ...well, round: 7 };
 
   test("is given once it is durable, at rest", () => {
-    expect(answerOf(seal)).toEqual({ kind: "sealed", ...about, isSealed: true });
+    const sealed = answerOf(seal, { told: 9 });
+    expect(sealed).toEqual({ kind: "sealed", ...about, isSealed: true });
   });
 
   test.each<[string, CleanupMessage, Situation]>([
@@ -71,13 +81,15 @@ describe("a seal", () => {
     ["while it is filled", seal, { standing: "rebuilding" }],
     ["while hints may come", seal, { standing: "catching-up" }],
     ["to a round that was promised before", seal, { isRefused: true }],
+    ["to an attempt that was told no cut", seal, { told: 8 }],
   ])("is refused %s", (_when, message, situation) => {
-    expect(answerOf(message, situation)).toEqual({ kind: "sealed", ...about, isSealed: false });
+    const sealed = answerOf(message, { told: 9, ...situation });
+    expect(sealed).toEqual({ kind: "sealed", ...about, isSealed: false });
   });
 });
 
 describe("a cut", () => {
-  const ask: CleanupMessage = { kind: "cut-ask", ...well, expiredBefore: 900 };
+  const ask = cutAsk;
 
   test("is told at rest", () => {
     expect(answerOf(ask)).toMatchObject({ kind: "cut", isReady: true, round: 2, promised: 2 });
