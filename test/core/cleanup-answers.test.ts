@@ -19,7 +19,11 @@ interface Situation {
 
 const about = { partition: 0, attempt: 9 };
 const well = { ...about, epoch: 5 };
-const cutAsk: CleanupMessage = { kind: "cut-ask", ...well, expiredBefore: 900 };
+const cutAsk: CleanupMessage & { readonly kind: "cut-ask" } = {
+  kind: "cut-ask",
+  ...well,
+  expiredBefore: 900,
+};
 
 /** What node 1, which owns partition 0 in epoch 5, answers to node 2. */
 function answerOf(message: CleanupMessage, situation: Situation = {}): Message | undefined {
