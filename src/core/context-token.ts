@@ -47,8 +47,23 @@ const readAgain = "read the key again and use the context that comes with it";
 /** Tokens are made one at a time, in the same place. */
 const writer = new Writer(1024);
 
-/** Sealed with the newest key, which comes first. */
+/**
+ * Sealed with the newest key, which comes first. A context that would be refused when it comes back leaves out what it can do without: times of
+ * entries, and operations that are superseded, of which a late copy may then become a sibling.
+ */
 export function sealContext(
+  seen: Seen,
+  place: Place,
+  macKeys: readonly [MacKey, ...MacKey[]],
+): Uint8Array {
+  const whole = sealed(seen, place, macKeys);
+  if (whole.length <= contextBytesMax) return whole;
+  const vector = seen.context.vector.map((entry) => ({ ...entry, time: 0 }));
+  const context = { vector, dots: seen.context.dots, operations: [] };
+  return sealed({ ...seen, context }, place, macKeys);
+}
+
+function sealed(
   { context, fastest }: Seen,
   { clusterId, key }: Place,
   [newest]: readonly [MacKey, ...MacKey[]],
