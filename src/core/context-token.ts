@@ -48,8 +48,9 @@ const readAgain = "read the key again and use the context that comes with it";
 const writer = new Writer(1024);
 
 /**
- * Sealed with the newest key, which comes first. A context that would be refused when it comes back leaves out what it can do without: times of
- * entries, and operations that are superseded, of which a late copy may then become a sibling.
+ * Sealed with the newest key, which comes first. A context that would be refused when it comes back
+ * leaves out what it can do without: times of entries, and operations that are superseded, of which
+ * a late copy may then become a sibling.
  */
 export function sealContext(
   seen: Seen,

@@ -17,7 +17,18 @@ function stateOf(members: readonly Member[], more: Partial<RingState> = {}): Rin
   const n = more.n ?? 3;
   const empty = Array.from({ length: 64 }, () => []);
   const owners = more.owners ?? plan(members, n, empty);
-  return { clusterId, generation: 1, epoch: 1, n, members, owners, moves: [], buckets: [], staged: [], ...more };
+  return {
+    clusterId,
+    generation: 1,
+    epoch: 1,
+    n,
+    members,
+    owners,
+    moves: [],
+    buckets: [],
+    staged: [],
+    ...more,
+  };
 }
 
 function ringOf(count: number): Ring {

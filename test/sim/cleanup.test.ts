@@ -44,7 +44,7 @@ test("after one round at rest there are no tombstones, no vectors and no operati
   expect(world.watch.wrongs).toEqual([]);
 });
 
-test("nothing is forgotten while a member is away, and nothing deleted comes back with it", async () => {
+test("nothing is forgotten while a member is away, nothing deleted comes with it", async () => {
   const world = new World({ seed: 2, nodes: 3, cleanup: quick });
   await world.start();
   for (const key of keys) await put(world, 1, key, "old");

@@ -1,6 +1,6 @@
 /**
- * What more nodes, other quorums and a client that knows the partitions change (Dynamo, sections 2.3
- * and 6.1, 6.4), counted in virtual time: no machine's speed is in it.
+ * What more nodes, other quorums and a client that knows the partitions change (Dynamo, sections
+ * 2.3, 6.1 and 6.4), counted in virtual time: no machine's speed is in it.
  */
 import { expect, test } from "vitest";
 import type { NodeId } from "../../src/core/ids.ts";
@@ -75,7 +75,7 @@ async function msByQuorum(world: World): Promise<readonly number[]> {
   return times;
 }
 
-test("a client that knows the partitions saves messages against one that asks anybody", async () => {
+test("a client that knows the partitions saves messages, against one that asks anybo", async () => {
   const messagesOf = async (nodeFor: (world: World, key: string) => NodeId): Promise<number> => {
     const world = await clusterOf(6);
     const before = requestMessages(world);

@@ -211,7 +211,7 @@ describe("a floor", () => {
     await closeStore(opened);
   });
 
-  test("waits while hints are kept for the partition, or copies by a node that is no owner", async () => {
+  test("waits while hints are kept for the partition, or copies by no owner", async () => {
     const opened = await openStore();
     const { store } = opened;
     const loose = { kind: "loose", partition, isHolder: true } as const;

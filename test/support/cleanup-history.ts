@@ -1,4 +1,4 @@
-/** What clients of the clean-up model did and were told, and whether what is left agrees with it. */
+/** What clients of the clean-up model did and were told, and whether what is left agrees. */
 
 import type { Versions } from "../../src/core/clock/versions.ts";
 import { type CausalContext, type Dot, knows, siblingAt } from "../../src/core/clock/versions.ts";
