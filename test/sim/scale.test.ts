@@ -75,7 +75,7 @@ async function msByQuorum(world: World): Promise<readonly number[]> {
   return times;
 }
 
-test("a client that knows the partitions saves messages, against one that asks anybo", async () => {
+test("a client that knows the partitions saves messages that any other needs", async () => {
   const messagesOf = async (nodeFor: (world: World, key: string) => NodeId): Promise<number> => {
     const world = await clusterOf(6);
     const before = requestMessages(world);
