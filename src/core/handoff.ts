@@ -93,8 +93,8 @@ export class Handoff {
   #lastRequest: RequestId;
   #countAt: Millis = 0;
   #isCounting = false;
-  /** Not known before the first count since the start. */
-  #isCounted = false;
+  /** The ring in which they were counted last; none before the first count since the start. */
+  #countedIn: RingView | undefined;
   #batchesIn = 0;
 
   constructor(parts: HandoffParts) {
@@ -103,9 +103,9 @@ export class Handoff {
     this.#lastRequest = parts.random.below(2 ** 30);
   }
 
-  /** No hints are kept for anybody, as last counted. */
+  /** No hints are kept for anybody, as last counted in the present ring. */
   get keepsNone(): boolean {
-    return this.#isCounted && this.pending() === 0;
+    return this.#countedIn === this.#parts.ring() && this.pending() === 0;
   }
 
   /** Keys that hints are kept for, over all targets, as last counted. */
@@ -177,10 +177,11 @@ export class Handoff {
   #count(now: Millis): void {
     this.#isCounting = true;
     this.#countAt = now + this.#parts.tuning.countMs;
+    const ring = this.#parts.ring();
     this.#parts.out.store({ kind: "count-hints" }, (outcome, later) => {
       this.#isCounting = false;
       if (outcome.kind !== "counts") return;
-      this.#isCounted = true;
+      this.#countedIn = ring;
       const keys = new Map(outcome.hints.map((count) => [count.target, count.keys]));
       for (const node of keys.keys()) this.#target(node);
       for (const [node, target] of this.#targets) {

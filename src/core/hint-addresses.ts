@@ -11,6 +11,16 @@ export function isFar(ring: RingView, node: NodeId): boolean {
   return ring.dcOf(node) !== ring.dcOf(ring.self);
 }
 
+/**
+ * Whether this node may keep anything for others. Once it is leaving and holds nothing it has said,
+ * or is about to say, that nothing is lost with it; it may be struck out without hearing of it.
+ */
+export function mayKeepHints(ring: RingView): boolean {
+  const { state, self } = ring;
+  if (ring.held().length > 0) return true;
+  return !state.members.some((member) => member.id === self && member.state === "leaving");
+}
+
 /** Whom a hint for `target` may be delivered to, the target itself first; nobody: see `heirsOf`. */
 export function addresseesOf(ring: RingView, target: NodeId, key: Key): readonly NodeId[] {
   const holders = ring.holders(ring.partitionOf(key));

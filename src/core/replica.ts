@@ -5,6 +5,7 @@
  */
 import { digestOf } from "./clock/digest.ts";
 import type { Out, StoreOutcome } from "./event.ts";
+import { mayKeepHints } from "./hint-addresses.ts";
 import type { Millis, NodeId, Partition } from "./ids.ts";
 import { pageBytesAim } from "./limits.ts";
 import type { Hash, ReplicaMessage } from "./message.ts";
@@ -92,7 +93,8 @@ export class Replica {
     const { key, versions, round, repair } = message;
     const ring = this.#parts.ring();
     const isHolder = ring.holders(ring.partitionOf(key)).includes(self);
-    const targets = message.hintFor.filter((node) => node !== self);
+    const mayKeep = message.hintFor.length > 0 && mayKeepHints(ring);
+    const targets = mayKeep ? message.hintFor.filter((node) => node !== self) : [];
     const entry = { key, versions };
     if (!isHolder && targets.length === 0) {
       this.#answer(from, message, "not-owner", undefined);

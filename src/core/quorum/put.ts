@@ -7,6 +7,7 @@
 import { type CausalContext, emptyContext } from "../clock/versions.ts";
 import type { StoreOutcome } from "../event.ts";
 import { failed } from "../failure.ts";
+import { mayKeepHints } from "../hint-addresses.ts";
 import type { Millis, NodeId, RequestId } from "../ids.ts";
 import { siblingBytesMax, siblingsMax } from "../limits.ts";
 import type { Command, ReplicaMessage, Result } from "../message.ts";
@@ -69,7 +70,10 @@ export class Put implements Flight {
     this.#trace?.add(now, self, `coordinates: ${described(placement, partition)} w=${this.#w}`);
     // Before anything is written: what cannot succeed must leave no trace (Jepsen on Riak's PW).
     if (this.#copies.verdict() === "impossible") this.#refuse(placement);
-    else this.#write(now, own.hintFor);
+    else if (!own.isHolder && !mayKeepHints(ring)) {
+      const message = `node ${self} is about to leave, and keeps nothing for others`;
+      this.#fail(failed("QUORUM_UNAVAILABLE", `${message}; ask another node`));
+    } else this.#write(now, own.hintFor);
     return now + Math.min(lookMs, deadlineMs);
   }
 
