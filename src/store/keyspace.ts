@@ -1,5 +1,5 @@
 /**
- * Keys of the engine, by a first byte that says what lies there:
+ * Keys of the engine, by a first byte that says what lies there (RECORDS.md has worked bytes):
  *
  *   1 meta    name
  *   2 actor   index (4)                              the actor behind an index of records
