@@ -125,6 +125,28 @@ export async function hints(invocation: Invocation): Promise<number> {
   return exits.ok;
 }
 
+interface Cleanup {
+  readonly nodes: readonly {
+    readonly node: number;
+    readonly reapable: number;
+    readonly tombstones: number;
+    readonly rounds: number;
+    readonly running: number;
+    readonly lastFailure: string;
+  }[];
+}
+
+export async function cleanup(invocation: Invocation): Promise<number> {
+  const found = await ask<Cleanup>(invocation, "cleanup");
+  const rows = found.nodes.map(({ node, reapable, tombstones, rounds, running, lastFailure }) => [
+    ...[String(node), count(reapable), count(tombstones), count(rounds), count(running)],
+    lastFailure === "" ? "-" : lastFailure,
+  ]);
+  const heads = ["node", "to clean", "tombstones", "rounds led", "running", "last failure"];
+  await invocation.output.result(found, table(heads, rows));
+  return exits.ok;
+}
+
 interface Repaired {
   readonly nodes: readonly { node: number; partitions: number; sent: number; received: number }[];
 }

@@ -73,6 +73,13 @@ export const clusterCommands: readonly CommandSpec[] = [
     load: async () => (await import("../cluster/operators.ts")).hints,
   },
   {
+    name: "cleanup",
+    summary: "what is left of deleted keys and of causal pasts, and how far its removal is",
+    options: [timeout],
+    examples: ["kvctl -e localhost:7400 cleanup"],
+    load: async () => (await import("../cluster/operators.ts")).cleanup,
+  },
+  {
     name: "repair",
     summary: "compare all replicas now, and bring each up to date",
     options: [timeout],

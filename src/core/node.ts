@@ -132,6 +132,7 @@ export class Node implements Out {
       force: (lost, done) => this.#epochs.force(lost, done),
       hasForgottenVotes: () => this.#epochs.hasForgottenVotes,
       transfers: () => this.#relocation.report(),
+      cleanup: () => this.#cleanup.report(),
       repair: (_now, done) => this.#exchanges.exchangeNow(done),
     });
   }

@@ -38,6 +38,11 @@ test("after one round at rest there are no tombstones, no vectors and no operati
       expect(siblings.map(({ operation }) => operation).filter(Boolean)).toEqual([]);
     }
   }
+  const told = (await world.admin(2, "cleanup", {})) as { nodes: Record<string, number>[] };
+  expect(told.nodes.map(({ reapable, tombstones }) => [reapable, tombstones])).toEqual(
+    world.ids.map(() => [0, 0]),
+  );
+  expect(told.nodes.reduce((sum, { rounds = 0 }) => sum + rounds, 0)).toBeGreaterThan(0);
   const values = await agreedOn(world, keys);
   for (const key of keys.slice(12)) expect(values[key]).toEqual([`of ${key}`]);
   for (const key of keys.slice(0, 12)) expect(values[key]).toEqual([]);

@@ -2,6 +2,7 @@
  * The commands of operators: each takes JSON and answers JSON. What concerns the whole cluster is
  * asked of every live node at that moment (survey.ts); what changes the ring goes through an epoch.
  */
+import type { CleanupReport } from "../cleanup/cleanup.ts";
 import type { Out } from "../event.ts";
 import { failed } from "../failure.ts";
 import type { Millis, NodeId, Partition } from "../ids.ts";
@@ -30,6 +31,7 @@ type AnyQuestion =
   | Question
   | CheckpointQuestion
   | { readonly ask: "repair" }
+  | { readonly ask: "cleanup" }
   | { readonly ask: "epoch"; readonly epoch: number };
 type RunWhole = (now: Millis, command: AdminCommand, given: Given, answer: Answer) => void;
 
@@ -54,6 +56,7 @@ export interface AdminParts extends Omit<MembershipParts, "sizes"> {
   readonly w: number;
   readonly standing: StandingView;
   transfers(): readonly TransferReport[];
+  cleanup(): CleanupReport;
   /** Compares every partition that this node holds with its other holders, now. */
   repair(now: Millis, done: (outcome: Repaired) => void): void;
 }
@@ -82,6 +85,7 @@ export class Admin {
       repair: (now, command, _given, answer) => this.#repair(now, command, answer),
       sizes: (now, command, _given, answer) => this.#tellSizes(now, command, answer),
       transfers: (now, command, _given, answer) => this.#transfers(now, command, answer),
+      cleanup: (now, command, _given, answer) => this.#cleanup(now, command, answer),
       ...membershipCommands({ ...parts, ring: () => parts.ring(), sizes: this.#sizes }),
       ...bucketCommands({
         ...parts,
@@ -219,6 +223,14 @@ export class Admin {
     });
   }
 
+  #cleanup(now: Millis, { deadlineMs }: AdminCommand, answer: Answer): void {
+    this.#ask(now, { ask: "cleanup" }, deadlineMs, answer, (answers) => {
+      const reports = answers as ReadonlyMap<NodeId, CleanupReport>;
+      const nodes = [...reports].map(([node, report]) => ({ node, ...report }));
+      answer(json({ nodes: nodes.sort((a, b) => a.node - b.node) }));
+    });
+  }
+
   #tellSizes(now: Millis, { deadlineMs }: AdminCommand, answer: Answer): void {
     this.#ask(now, { ask: "state" }, deadlineMs, answer, (answers) => {
       const reports = answers as ReadonlyMap<NodeId, StateReport>;
@@ -259,6 +271,7 @@ export class Admin {
 
   #answer(question: AnyQuestion, then: (answer: unknown) => void): void {
     if (question.ask === "repair") this.#parts.repair(this.#now, then);
+    else if (question.ask === "cleanup") then(this.#parts.cleanup());
     else if (question.ask === "checkpoint") answerCheckpoint(this.#parts, question, then);
     else if (question.ask === "epoch") this.#epochWaits.ask(question.epoch, then);
     else if (["state", "versions", "transfers"].includes(question.ask)) {

@@ -73,6 +73,8 @@ export interface CleanupReport {
   readonly tombstones: number;
   readonly rounds: number;
   readonly running: number;
+  /** Why the last attempt that this node led came to nothing; empty when it did not. */
+  readonly lastFailure: string;
 }
 
 type Write = Message & { readonly kind: "write" };
@@ -103,6 +105,7 @@ export class Cleanup {
   #isSurveying = false;
   #lastAttempt: number;
   #rounds = 0;
+  #lastFailure = "";
 
   constructor(parts: CleanupParts) {
     this.#parts = parts;
@@ -158,7 +161,13 @@ export class Cleanup {
       reapable += state.reapable;
       tombstones += state.tombstones;
     }
-    return { reapable, tombstones, rounds: this.#rounds, running: this.#attempts.size };
+    return {
+      reapable,
+      tombstones,
+      rounds: this.#rounds,
+      running: this.#attempts.size,
+      lastFailure: this.#lastFailure,
+    };
   }
 
   tick(now: Millis): void {
@@ -243,6 +252,7 @@ export class Cleanup {
     this.#numbers.delete(number);
     const pauseMs = end.kind === "proven" ? tuning.intervalMs : tuning.retryMs;
     this.#nextAt.set(partition, now + pauseMs);
+    this.#lastFailure = end.kind === "failed" ? end.why : "";
     if (end.kind === "failed") return;
     this.#rounds += 1;
     this.#newsroom.takeOver(partition, end.floor);
