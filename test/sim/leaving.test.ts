@@ -1,7 +1,7 @@
 /** The end of a leave: who has said that nothing is lost with it takes nothing more. */
 import { expect, test } from "vitest";
 import type { Command } from "../../src/core/message.ts";
-import { agreedOn } from "./story.ts";
+import { agreedOn, put } from "./story.ts";
 import { keyFrom } from "./workload.ts";
 import { World } from "./world.ts";
 
@@ -43,4 +43,25 @@ test("a node that is struck out while nobody reaches it has acknowledged nothing
     expect(world.watch.wrongs).toEqual([]);
   }
   expect(unheard).toBeGreaterThan(0);
+});
+
+test("what was dropped comes back by a later leave, with the floor that it had", async () => {
+  const cleanup = { intervalMs: 2_000, retryMs: 500, restMs: 200 };
+  const world = new World({ seed: 78, nodes: 3, cleanup });
+  await world.start();
+  const names = Array.from({ length: 40 }, (_, i) => `key ${i}`);
+  for (const name of names) await put(world, 1, name, `of ${name}`);
+  // Each partition has had a round, and none has one later.
+  await world.run(20_000);
+  const newcomer = await world.join(1);
+  expect(await world.runUntil(() => world.isAtRest)).toBe(true);
+  // Former owners drop what they have after ten minutes.
+  await world.run(620_000);
+  await world.admin(1, "leave", { node: newcomer });
+  const isGone = (): boolean =>
+    world.ringOf(1).members.find(({ id }) => id === newcomer)?.state === "left";
+  expect(await world.runUntil(isGone, 120_000)).toBe(true);
+  const values = await agreedOn(world, names);
+  for (const name of names) expect(values[name]).toEqual([`of ${name}`]);
+  expect(world.watch.wrongs).toEqual([]);
 });
