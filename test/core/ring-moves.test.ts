@@ -123,6 +123,24 @@ describe("moves end", () => {
     expect(bench.proposed).toBe(1);
   });
 
+  test("though an owner that stays is dead, unless nobody comes for who goes", () => {
+    const bench = new Bench(joining(), 1);
+    bench.down = new Set([2]);
+    bench.filled = new Set([1, 3, 4]);
+    const stays = bench.state.moves.filter(({ to }) => to.includes(2));
+    expect(stays.length).toBeGreaterThan(0);
+    const [shrinking] = stays;
+    const without = shrinking!.to.filter((node) => node !== 4);
+    bench.install({
+      ...bench.state,
+      moves: bench.state.moves.map((move) =>
+        move === shrinking ? { ...move, to: without } : move,
+      ),
+    });
+    bench.run(3_000);
+    expect(bench.state.moves.map(({ partition }) => partition)).toEqual([shrinking!.partition]);
+  });
+
   test("one by one: none waits for another, and several share an epoch", () => {
     const bench = new Bench(joining(), 1);
     const { moves } = bench.state;

@@ -118,8 +118,16 @@ export class Moves {
     return owners.every((_, partition) => this.#parts.isFilled(now, node, partition));
   }
 
+  /**
+   * A dead owner that stays is not waited for, where as many come as go: who comes has been
+   * compared with all that live, and so stands for who goes.
+   */
   #waitsFor(now: Millis, { partition, to }: Move): readonly NodeId[] {
-    return to.filter((node) => !this.#parts.isFilled(now, node, partition));
+    const { isFilled, liveness } = this.#parts;
+    const owners = this.#parts.ring().owners(partition);
+    const isSpared = (node: NodeId): boolean =>
+      to.length >= owners.length && owners.includes(node) && !liveness.isLive(node);
+    return to.filter((node) => !isFilled(now, node, partition) && !isSpared(node));
   }
 
   #watch(now: Millis): void {
