@@ -67,7 +67,7 @@ export interface NodeConfig {
   /** Where it makes its checkpoints, on the file system of `data`. Default: DATA-checkpoints. */
   readonly backups?: string | undefined;
   readonly logLevel?: LogLevel | undefined;
-  /** For tests and experiments: intervals of the protocol, as src/core names them. */
+  /** For tests and experiments: intervals as src/core names them, `cleanup.intervalMs`. */
   readonly tuning?: Readonly<Record<string, number>> | undefined;
 }
 

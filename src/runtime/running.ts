@@ -6,6 +6,7 @@
 import { randomBytes } from "node:crypto";
 import type { Engine } from "../../native-free-engine/index.ts";
 import type { Client, ConnectOptions } from "../client/api.ts";
+import { cleanupDefaults } from "../core/cleanup/cleanup.ts";
 import { failed } from "../core/failure.ts";
 import type { NodeId } from "../core/ids.ts";
 import type { Result } from "../core/message.ts";
@@ -34,6 +35,7 @@ import type { Membership } from "./membership.ts";
 import { Turn } from "./outbox.ts";
 import { Peers } from "./peers.ts";
 import { type NodeClock, newActor } from "./time.ts";
+import { tuningOf } from "./tuning.ts";
 import { Welcome } from "./welcome.ts";
 
 export interface RunningNode extends AsyncDisposable {
@@ -191,9 +193,10 @@ export class Running implements RunningNode {
     const { r = majority, w = majority } = settings;
     const { id: self, started } = identity;
     const random = seededRandom(randomBytes(4).readUInt32LE());
+    const cleanup = tuningOf("cleanup", cleanupDefaults, settings.tuning);
     this.#driver = new Driver({
       self,
-      core: new Node({ self, started, ring, random, r, w }),
+      core: new Node({ self, started, ring, random, r, w, cleanup }),
       clock,
       log,
       store,
