@@ -35,7 +35,7 @@ async function start(name: string, seed?: RunningNode): Promise<RunningNode> {
   return node;
 }
 
-test("what three nodes were told to delete is gone from all of them, and the rest is small", async () => {
+test("what three nodes were told to delete is gone from them, and the rest is small", async () => {
   const first = await start("n1");
   const others = [await start("n2", first), await start("n3", first)];
   const client = await first.client();

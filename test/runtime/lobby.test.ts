@@ -127,8 +127,8 @@ describe("a node under strangers", () => {
         await open(node, { write: how === "over TLS" ? hello : request, gone });
       }
       await early.put("key", "1");
-      // From the same address, while all of them are there. Whoever comes in their first half second
-      // may be turned away with them, and knocks again.
+      // From the same address, while all of them are there. Whoever comes in their first half
+      // second may be turned away with them, and knocks again.
       const late = await vi.waitFor(() => world.connect(node, { token, tls }), {
         timeout: 10_000,
         interval: 100,

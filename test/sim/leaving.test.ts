@@ -19,7 +19,7 @@ function stateOf(world: World) {
   return world.ringOf(1).members.find(({ id }) => id === 4)?.state;
 }
 
-test("a node that is struck out while nobody reaches it has acknowledged nothing alone", async () => {
+test("a node that is struck out while cut off has acknowledged nothing alone", async () => {
   const first = await beginning();
   const begun = first.timeline.now;
   expect(await first.runUntil(() => stateOf(first) === "left")).toBe(true);
