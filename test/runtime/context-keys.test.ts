@@ -1,5 +1,6 @@
 /** Keys of contexts: rotated, told to peers, durable first, the last two accepted. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import type { Status } from "../../src/core/admin/status.ts";
 import { emptyContext } from "../../src/core/clock/versions.ts";
 import { keyOf } from "../../src/core/key.ts";
 import { ContextKeys } from "../../src/runtime/context-keys.ts";
@@ -124,6 +125,11 @@ describe("between nodes", () => {
       const second = await world.start("b", { join, peerSecretFile });
       const third = await world.start("c", { join, peerSecretFile });
       const client = await world.connect(first);
+      const isWhole = async (): Promise<boolean> => {
+        const { nodes, transfers } = (await client.admin("status")) as Status;
+        return nodes.every(({ live }) => live) && nodes.length === 3 && transfers === 0;
+      };
+      await expect.poll(isWhole, { timeout: 30_000 }).toBe(true);
       const { context: before } = await client.put("key", "1", { w: 3 });
       await third.close();
       expect(await client.admin("rotate-context-key")).toEqual({ number: 2 });
