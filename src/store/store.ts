@@ -23,7 +23,7 @@ import { Flights } from "./flights.ts";
 import { Floors } from "./floors.ts";
 import { HintCounts } from "./hint-counts.ts";
 import { Incarnations } from "./incarnations.ts";
-import { keyIn, kindData, metaKey, own, rangeOfKind, rangeOfPartition } from "./keyspace.ts";
+import { keyIn, metaKey, own, rangeOfPartition } from "./keyspace.ts";
 import { Answers, type Done, failureOf, isFatal, StoreError } from "./outcomes.ts";
 import { Pages } from "./pages.ts";
 import { Recount } from "./recount.ts";
@@ -252,8 +252,13 @@ export class Store {
     return versions;
   }
 
+  /** All there is, hints and the like too: to tell data alone, a memtable would have to be sorted. */
   async #measure(): Promise<StoreOutcome> {
-    return { kind: "measured", bytes: this.#engine.approximateBytes(rangeOfKind(kindData)) };
+    const { levels, memtableBytes } = this.#engine.stats();
+    return {
+      kind: "measured",
+      bytes: levels.reduce((sum, { bytes }) => sum + bytes, memtableBytes),
+    };
   }
 
   /** What was acknowledged is in it: the copy begins with all that was written so far. */

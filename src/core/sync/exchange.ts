@@ -47,6 +47,8 @@ export const exchangeDefaults: ExchangeTuning = {
 
 /** New walks are begun so often: what begins together travels in one frame. */
 const beginMs = 50;
+/** Of comparisons that fill: more at a time make requests wait for tens of milliseconds. */
+const fillingsAtOnce = 8;
 const shareMin = 0.02;
 
 /** What filling needs of the exchange, and tells it. */
@@ -201,14 +203,17 @@ export class Exchanges {
   }
 
   #beginFillings(now: Millis): void {
+    let left = fillingsAtOnce;
     for (const { partition, peers } of this.#parts.standing.fillings()) {
+      if (left === 0) return;
       // One peer after the other: what the first has brought, the next need not. Partitions begin
       // with different peers, which share the work.
       if (peers.some((peer) => this.#running.has(nameOf({ partition, peer })))) continue;
       const first = partition % Math.max(1, peers.length);
-      [...peers.slice(first), ...peers.slice(0, first)].some((peer) =>
-        this.#begin(now, { partition, peer }, { isThorough: true }),
-      );
+      const order = [...peers.slice(first), ...peers.slice(0, first)];
+      if (order.some((peer) => this.#begin(now, { partition, peer }, { isThorough: true }))) {
+        left -= 1;
+      }
     }
   }
 

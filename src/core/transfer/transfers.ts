@@ -30,7 +30,7 @@ export const transferDefaults: TransferTuning = {
   timeoutMs: 3_000,
   leaseMs: 5_000,
   retryMs: 250,
-  shareMax: 0.3,
+  shareMax: 0.12,
 };
 
 export interface TransferParts {
@@ -75,7 +75,7 @@ interface Arrival {
 
 const lookMs = 50;
 /** Partitions that are looked at together, before any is streamed. */
-const probesMax = 64;
+const probesMax = 8;
 /** Whoever refuses does not hold all of it itself, and may later. */
 const refusedMs = 2_000;
 
