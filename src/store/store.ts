@@ -252,7 +252,7 @@ export class Store {
     return versions;
   }
 
-  /** All there is, hints and the like too: to tell data alone, a memtable would have to be sorted. */
+  /** All there is, hints too: to tell data alone, a memtable would have to be sorted. */
   async #measure(): Promise<StoreOutcome> {
     const { levels, memtableBytes } = this.#engine.stats();
     return {
