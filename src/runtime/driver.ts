@@ -8,6 +8,7 @@ import { failed } from "../core/failure.ts";
 import type { Millis, NodeId, Partition, RequestId } from "../core/ids.ts";
 import type { Command, Message, Result } from "../core/message.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
+import type { Counts } from "./counts.ts";
 import { Inbox } from "./inbox.ts";
 import { type Log, seldom } from "./log.ts";
 import type { NodeClock } from "./time.ts";
@@ -23,6 +24,7 @@ export interface DriverParts {
   readonly core: Core;
   readonly clock: NodeClock;
   readonly log: Log;
+  readonly counts: Counts;
   readonly store: { run(work: StoreWork, done: (outcome: StoreOutcome) => void): void };
   send(to: NodeId, message: Message): void;
   reply(id: RequestId, result: Result): void;
@@ -66,6 +68,7 @@ export class Driver {
   }
 
   request(id: RequestId, command: Command, by: string): void {
+    this.#parts.counts.request(command.kind);
     this.#inbox.push({ kind: "request", now: this.#parts.clock.now(), id, command, by });
   }
 
@@ -91,7 +94,7 @@ export class Driver {
       switch (effect.kind) {
         case "send":
           if (effect.to === this.#parts.self) this.message(effect.to, effect.message);
-          else this.#parts.send(effect.to, effect.message);
+          else this.#send(effect.to, effect.message);
           break;
         case "store":
           this.#store(effect.ticket, effect.work);
@@ -112,6 +115,11 @@ export class Driver {
     }
   }
 
+  #send(to: NodeId, message: Message): void {
+    this.#parts.counts.sent(message.kind);
+    this.#parts.send(to, message);
+  }
+
   #store(ticket: number, work: StoreWork): void {
     this.#parts.store.run(work, (outcome) =>
       this.#inbox.push({ kind: "stored", now: this.#parts.clock.now(), ticket, outcome }),
@@ -128,7 +136,8 @@ export class Driver {
 
   #notice(notice: Notice): void {
     const { kind, ...fields } = notice;
-    const { log } = this.#parts;
+    const { log, counts } = this.#parts;
+    counts.notice(kind);
     switch (notice.kind) {
       case "down":
       case "up":

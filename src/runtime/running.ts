@@ -23,6 +23,7 @@ import { Clients } from "./clients.ts";
 import type { Settings } from "./config.ts";
 import { ContextKeys } from "./context-keys.ts";
 import type { MacKeys } from "./contexts.ts";
+import { Counts, statsOf } from "./counts.ts";
 import type { Door } from "./door.ts";
 import { Driver } from "./driver.ts";
 import type { Gate } from "./gate.ts";
@@ -84,8 +85,10 @@ interface Fate {
 
 /** Requests under way at a close are waited for at most so long. */
 const drainMsMax = 5_000;
-/** An operator's command that the core knows nothing of: contexts are the edge's affair. */
+/** Operators' commands that the core knows nothing of: contexts are the edge's affair, … */
 const rotation = "rotate-context-key";
+/** … and what it has cost to serve is the process's. */
+const statistics = "stats";
 
 export class Running implements RunningNode {
   readonly address: string;
@@ -95,6 +98,7 @@ export class Running implements RunningNode {
   readonly #parts: RunningParts;
   readonly #turn = new Turn();
   readonly #keepAlive = new KeepAlive();
+  readonly #counts = new Counts();
   readonly #store: Store;
   readonly #peers: Peers;
   readonly #clients: Clients;
@@ -170,11 +174,8 @@ export class Running implements RunningNode {
       contexts: this.#contextKeys,
       limits: clientLimits,
       submit: (id, command, by) => this.#driver.request(id, command, by),
-      answerOwn: (command, by, answer) => {
-        if (command.name !== rotation) return welcome.answer(command, answer);
-        void this.#rotate(by).then(answer);
-        return true;
-      },
+      answerOwn: (command, by, answer) =>
+        this.#answerOwn(command.name, by, answer) || welcome.answer(command, answer),
     });
     this.#peers = new Peers({
       ...shared,
@@ -197,6 +198,7 @@ export class Running implements RunningNode {
     this.#driver = new Driver({
       self,
       core: new Node({ self, started, ring, random, r, w, cleanup }),
+      counts: this.#counts,
       clock,
       log,
       store,
@@ -270,6 +272,16 @@ export class Running implements RunningNode {
     const verdict = this.#parts.gate.judgePeer(incoming, encodeHello(hello));
     if (verdict.kind === "refused") return verdict;
     return this.#clients.admitNewcomer(incoming, verdict.headers);
+  }
+
+  /** False when it is not one of this node's own commands. */
+  #answerOwn(name: string, by: string, answer: (result: Result) => void): boolean {
+    if (name === statistics) {
+      const stats = statsOf(this.id, this.#parts.engine.stats(), this.#counts);
+      answer({ kind: "answer", json: JSON.stringify(stats) });
+    } else if (name === rotation) void this.#rotate(by).then(answer);
+    else return false;
+    return true;
   }
 
   async #rotate(by: string): Promise<Result> {

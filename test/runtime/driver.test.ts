@@ -2,6 +2,7 @@
 import { afterEach, expect, test, vi } from "vitest";
 import type { Effect, Event, StoreOutcome, StoreWork } from "../../src/core/event.ts";
 import type { Result } from "../../src/core/message.ts";
+import { Counts } from "../../src/runtime/counts.ts";
 import { type Core, Driver } from "../../src/runtime/driver.ts";
 import { type Log, silentLog } from "../../src/runtime/log.ts";
 import { NodeClock, newActor } from "../../src/runtime/time.ts";
@@ -12,6 +13,7 @@ interface World {
   readonly driver: Driver;
   readonly events: Event[];
   readonly done: string[];
+  readonly counts: Counts;
 }
 
 function world(
@@ -31,9 +33,11 @@ function world(
       return step(event);
     },
   };
+  const counts = new Counts();
   const driver = new Driver({
     self: 1,
     core,
+    counts,
     clock: new NodeClock(),
     log: parts.log ?? silentLog,
     store: { run: parts.run ?? ((_work, answer) => answer({ kind: "durable" })) },
@@ -42,7 +46,7 @@ function world(
     ringChanged: ({ epoch }) => done.push(`epoch ${epoch}`),
     downChanged: (nodes) => done.push(`down ${nodes.join()}`),
   });
-  return { driver, events, done };
+  return { driver, events, done, counts };
 }
 
 const ping = (to: number): Effect => ({
@@ -59,6 +63,21 @@ test("a message to the node itself comes back as an event, after the one in hand
   expect(events.map(({ kind }) => kind)).toEqual(["request", "message"]);
   expect(events[1]).toMatchObject({ from: 1, message: { kind: "ping", sequence: 1 } });
   expect(done).toEqual(["ping to 2", "ping to 3"]);
+});
+
+test("requests, messages to others and notices are counted by kind", () => {
+  const { driver, counts } = world((event) =>
+    event.kind === "request"
+      ? [ping(1), ping(2), ping(3), { kind: "notice", notice: { kind: "hedged", node: 2 } }]
+      : [],
+  );
+  const command = { kind: "admin", name: "ring", arguments: "", deadlineMs: 100 } as const;
+  for (const id of [1, 2]) driver.request(id, command, "ada");
+  expect(counts.all()).toEqual({
+    requests: { admin: 2 },
+    sent: { ping: 4 },
+    notices: { hedged: 2 },
+  });
 });
 
 test("work is answered by its ticket, whether at once or later, and as often as it is", () => {
