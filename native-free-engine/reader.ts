@@ -154,8 +154,8 @@ export class Reader {
     const { sequence } = mark;
     for (const handle of candidates(set, key)) {
       if (handle.meta.minSequence > sequence) continue;
-      const table = handle.table();
       const mayRead = this.#pace.synchronous();
+      const table = mayRead ? handle.table() : await handle.tableSlowly();
       const quick = table.find(key, 0, key.length, hash, sequence, answer, mayRead);
       // Taken out before anything is awaited: the cache may give the place to another block.
       if (quick === present) return this.#value(answer, mark);
@@ -205,6 +205,7 @@ function findInTable(
   if (handle.meta.minSequence > sequence) return absent;
   // Asked for each table: a slow read in the one before ends the fast episode.
   const mayRead = pace === undefined || pace.synchronous();
+  if (!(mayRead || handle.isOpen)) return needsDisk;
   return handle.table().find(register, 0, length, hash, sequence, found, mayRead);
 }
 

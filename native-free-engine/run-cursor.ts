@@ -12,8 +12,13 @@ import type { TableCursorOptions } from "./table/table-cursor.ts";
 /** A table that can be opened; the engine's handles are that. */
 export interface RunTable {
   readonly meta: TableMeta;
+  readonly isOpen: boolean;
   table(): Table;
+  tableSlowly(): Promise<Table>;
 }
+
+/** A move within one table. */
+type Move = (cursor: Cursor) => void;
 
 export class RunCursor implements Cursor {
   readonly #tables: readonly RunTable[];
@@ -22,6 +27,8 @@ export class RunCursor implements Cursor {
   #position = -1;
   /** The direction of the last move: where to go on when a table ends. */
   #forward = true;
+  /** The move that waits for a table to be opened, while `#inner` is `unopened`. */
+  #waiting: Move = toFirst;
 
   constructor(tables: readonly RunTable[], options: TableCursorOptions) {
     this.#tables = tables;
@@ -83,22 +90,24 @@ export class RunCursor implements Cursor {
 
   first(): void {
     this.#forward = true;
-    this.#enter(0);
-    this.#inner.first();
+    this.#enter(0, toFirst);
     this.#skipEmpty();
   }
 
   last(): void {
     this.#forward = false;
-    this.#enter(this.#tables.length - 1);
-    this.#inner.last();
+    this.#enter(this.#tables.length - 1, toLast);
     this.#skipEmpty();
   }
 
   seek(key: Uint8Array, at: number, length: number): void {
     this.#forward = true;
-    this.#enter(this.#floor(key, at, length, true));
-    this.#inner.seek(key, at, length);
+    const position = this.#floor(key, at, length, true);
+    if (this.#open(position)) this.#inner.seek(key, at, length);
+    else {
+      const copy = key.slice(at, at + length);
+      this.#waiting = (cursor) => cursor.seek(copy, 0, length);
+    }
     this.#skipEmpty();
   }
 
@@ -109,8 +118,11 @@ export class RunCursor implements Cursor {
       this.close();
       return;
     }
-    this.#enter(position);
-    this.#inner.seekBelow(key, at, length, orEqual);
+    if (this.#open(position)) this.#inner.seekBelow(key, at, length, orEqual);
+    else {
+      const copy = key.slice(at, at + length);
+      this.#waiting = (cursor) => cursor.seekBelow(copy, 0, length, orEqual);
+    }
     this.#skipEmpty();
   }
 
@@ -128,7 +140,8 @@ export class RunCursor implements Cursor {
 
   async load(): Promise<void> {
     while (this.#inner.state === blocked) {
-      await this.#inner.load();
+      if (this.#inner === unopened) await this.#openSlowly();
+      else await this.#inner.load();
       this.#skipEmpty();
     }
   }
@@ -144,19 +157,39 @@ export class RunCursor implements Cursor {
     while (this.#inner.state === atEnd && this.#position >= 0) {
       const neighbour = this.#position + (this.#forward ? 1 : -1);
       if (neighbour < 0 || neighbour >= this.#tables.length) return;
-      this.#enter(neighbour);
-      if (this.#forward) this.#inner.first();
-      else this.#inner.last();
+      this.#enter(neighbour, this.#forward ? toFirst : toLast);
     }
   }
 
-  /** Opens the table at that position; below the first one it is the first. */
-  #enter(position: number): void {
+  #enter(position: number, move: Move): void {
+    if (this.#open(position)) move(this.#inner);
+    else this.#waiting = move;
+  }
+
+  /**
+   * Stands in the table at that position; below the first one it is the first. False when the
+   * table must be opened and nothing may be read now: the move then waits for `load`.
+   */
+  #open(position: number): boolean {
     const target = Math.max(0, position);
-    if (target === this.#position || target >= this.#tables.length) return;
+    const table = this.#tables[target];
+    if (table === undefined) return true;
+    const isThere = target === this.#position && this.#inner !== unopened;
+    if (isThere) return true;
     this.#inner.close();
     this.#position = target;
-    this.#inner = this.#tables[target]!.table().cursor(this.#options);
+    const mayOpen = table.isOpen || this.#options.mayRead();
+    this.#inner = mayOpen ? table.table().cursor(this.#options) : unopened;
+    return mayOpen;
+  }
+
+  async #openSlowly(): Promise<void> {
+    const position = this.#position;
+    const table = await this.#tables[position]?.tableSlowly();
+    // Closed meanwhile: there is nothing to show any more.
+    if (table === undefined || this.#position !== position) return;
+    this.#inner = table.cursor(this.#options);
+    this.#waiting(this.#inner);
   }
 
   /** The last table that begins below the key (or at it, if `orEqual`); -1 for none. */
@@ -198,3 +231,9 @@ const nowhere: Cursor = {
   load: () => Promise.resolve(),
   close: () => {},
 };
+
+/** In a table that is not open yet. */
+const unopened: Cursor = { ...nowhere, state: blocked };
+
+const toFirst: Move = (cursor) => cursor.first();
+const toLast: Move = (cursor) => cursor.last();

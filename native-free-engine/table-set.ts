@@ -26,6 +26,7 @@ export class TableHandle {
   readonly meta: TableMeta;
   readonly #files: OpenTables;
   #table: Table | undefined;
+  #opening: Promise<Table> | undefined;
   /** Sets that contain this table. */
   uses = 0;
   lastUse = 0;
@@ -43,6 +44,14 @@ export class TableHandle {
     return this.#table !== undefined;
   }
 
+  /** The table, opened without holding up the event loop where it is not open. */
+  async tableSlowly(): Promise<Table> {
+    this.lastUse = ++this.#files.uses;
+    if (this.#table !== undefined) return this.#table;
+    this.#opening ??= this.#open();
+    return this.#opening;
+  }
+
   get openTable(): Table | undefined {
     return this.#table;
   }
@@ -54,6 +63,20 @@ export class TableHandle {
       this.#files.opened(this);
     }
     return this.#table;
+  }
+
+  /** One opens for all who wait; who came meanwhile and could not wait has opened it already. */
+  async #open(): Promise<Table> {
+    try {
+      const table = await this.#files.openSlowly(this.meta);
+      if (this.#table === undefined) {
+        this.#table = table;
+        this.#files.opened(this);
+      } else table.release();
+      return this.#table;
+    } finally {
+      this.#opening = undefined;
+    }
   }
 
   /** Closes the file once running reads have let go of it. */
@@ -82,7 +105,11 @@ export class OpenTables {
   }
 
   open(meta: TableMeta): Table {
-    return Table.open({ ...this.#tableOptions(meta) });
+    return Table.open(this.#tableOptions(meta));
+  }
+
+  openSlowly(meta: TableMeta): Promise<Table> {
+    return Table.openSlowly(this.#tableOptions(meta));
   }
 
   adopt(built: BuiltTable): Table {

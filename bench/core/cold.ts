@@ -11,7 +11,7 @@ import { systemClock } from "../../native-free-engine/system-clock.ts";
 import { drive } from "../drive.ts";
 import { keyOf, scattered, Values } from "../keys.ts";
 import { Latencies } from "../latency.ts";
-import { load } from "../load.ts";
+import { loadAndRest } from "../load.ts";
 import type { Fact, SceneRequest } from "../scene.ts";
 import { everwrite } from "../targets/everwrite.ts";
 
@@ -35,7 +35,7 @@ interface SlowDisk {
 export async function cold(request: SceneRequest): Promise<Fact[]> {
   const { directory, engine, n } = request;
   const target = await everwrite.open({ directory, durable: false });
-  await load({ target, n, values: new Values(request.valueBytes) });
+  await loadAndRest({ target, n, values: new Values(request.valueBytes) });
   await target.close();
   const slow = slowDisk();
   const world = { disk: slow.disk, clock: systemClock };

@@ -116,7 +116,10 @@ class Inputs {
     const skip = sharedByAll(job.runs.flat());
     this.#open = job.runs.map(() => undefined);
     this.#cursors = job.runs.map((run, i) => {
-      const tables = run.map((meta) => ({ meta, table: () => this.#openNext(i, meta) }));
+      const tables = run.map((meta) => {
+        const table = () => this.#openNext(i, meta);
+        return { meta, isOpen: true, table, tableSlowly: async () => table() };
+      });
       return new RunCursor(tables, { skip, mayRead: () => true, buffers: this.buffers });
     });
   }

@@ -94,6 +94,22 @@ export function readFullySync(
   return done;
 }
 
+/** The same, the event loop going on meanwhile, into the beginning of `target`. */
+export async function readFully(
+  file: DiskFile,
+  target: Uint8Array,
+  length: number,
+  position: number,
+): Promise<number> {
+  let done = 0;
+  while (done < length) {
+    const got = await file.read(target, done, length - done, position + done);
+    if (got === 0) break;
+    done += got;
+  }
+  return done;
+}
+
 /** All bytes of a file. */
 export function readWhole(disk: Disk, path: string): Uint8Array {
   const file = disk.openSync(path, "read");

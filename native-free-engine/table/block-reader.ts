@@ -7,7 +7,7 @@
 import { assert } from "../base/assert.ts";
 import { readU32 } from "../base/bytes.ts";
 import { placeSeed } from "../base/hash.ts";
-import { type Disk, type DiskFile, readFullySync } from "../disk/disk.ts";
+import { type Disk, type DiskFile, readFully, readFullySync } from "../disk/disk.ts";
 import type { ReadPace } from "../disk/read-pace.ts";
 import { corruption, type EngineError } from "../errors.ts";
 import { tableName } from "../files.ts";
@@ -123,7 +123,7 @@ export class BlockReader {
     const bytes = freshBytes(length);
     this.retain();
     try {
-      const read = () => this.#readAll(bytes, length, at);
+      const read = () => readFully(this.#open(), bytes, length, at);
       const { pace } = this.#options;
       const got = await (pace === undefined ? read() : pace.timed(read));
       if (got !== length) throw this.damage(first, "the file ends inside of a block");
@@ -237,17 +237,6 @@ export class BlockReader {
     }
     if (got === length) return;
     throw corruption({ file: tableName(number), offset: position }, "the file ends early");
-  }
-
-  async #readAll(target: Uint8Array, length: number, position: number): Promise<number> {
-    const file = this.#open();
-    let done = 0;
-    while (done < length) {
-      const got = await file.read(target, done, length - done, position + done);
-      if (got === 0) break;
-      done += got;
-    }
-    return done;
   }
 
   #open(): DiskFile {

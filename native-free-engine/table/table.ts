@@ -4,7 +4,7 @@
  * users; the last one out closes the file, and removes it if it became obsolete.
  */
 import type { Cursor } from "../cursor.ts";
-import type { Disk } from "../disk/disk.ts";
+import type { Disk, DiskFile } from "../disk/disk.ts";
 import type { ReadPace } from "../disk/read-pace.ts";
 import { corruption } from "../errors.ts";
 import { tableName } from "../files.ts";
@@ -15,7 +15,14 @@ import { type Filter, mayContain } from "./filter.ts";
 import { absent, type Found, needsDisk } from "./found.ts";
 import type { BuiltTable, TableMeta } from "./meta.ts";
 import { TableCursor, type TableCursorOptions } from "./table-cursor.ts";
-import { decodeTail, openTableFile, readFailure, readTail, type Tail } from "./tail.ts";
+import {
+  decodeTail,
+  openTableFile,
+  readFailure,
+  readTail,
+  readTailSlowly,
+  type Tail,
+} from "./tail.ts";
 import { verifyTable } from "./verify.ts";
 
 export { absent, emptyFound, type Found, needsDisk, present } from "./found.ts";
@@ -56,16 +63,35 @@ export class Table {
 
   /** Opens a file, reads its tail and holds it against the manifest's line. */
   static open(options: TableOptions): Table {
-    const { disk, path, meta } = options;
+    const { disk, path, meta, pace } = options;
+    const file = openTableFile(disk, path, meta.number);
+    const begun = pace?.begin() ?? 0;
+    try {
+      return Table.#over(options, readTail(file, meta), file);
+    } catch (cause) {
+      file.closeSync();
+      throw readFailure(meta.number, 0, cause);
+    } finally {
+      pace?.end(begun);
+    }
+  }
+
+  /** The same on a disk that is slow: the event loop goes on meanwhile. */
+  static async openSlowly(options: TableOptions): Promise<Table> {
+    const { disk, path, meta, pace } = options;
     const file = openTableFile(disk, path, meta.number);
     try {
-      const tail = readTail(file, { number: meta.number });
-      checkMeta(tail, options);
-      return new Table(options, tail, new BlockReader(readerOptions(options), tail.offsets, file));
+      const read = () => readTailSlowly(file, meta);
+      return Table.#over(options, await (pace === undefined ? read() : pace.timed(read)), file);
     } catch (cause) {
       file.closeSync();
       throw readFailure(meta.number, 0, cause);
     }
+  }
+
+  static #over(options: TableOptions, tail: Tail, file: DiskFile): Table {
+    checkMeta(tail, options);
+    return new Table(options, tail, new BlockReader(readerOptions(options), tail.offsets, file));
   }
 
   /** A table just built: its tail is at hand, and its file is opened by the first read. */

@@ -6,7 +6,7 @@
  * then the first keys of the blocks (key-index.ts).
  */
 import { readU32, writeU32 } from "../base/bytes.ts";
-import { type Disk, type DiskFile, readFullySync } from "../disk/disk.ts";
+import { type Disk, type DiskFile, readFully, readFullySync } from "../disk/disk.ts";
 import { corruption, EngineError, isEngineError } from "../errors.ts";
 import { tableName } from "../files.ts";
 import { type Filter, filterHeaderBytes, readFilter, writeFilter } from "./filter.ts";
@@ -106,13 +106,37 @@ export function decodeTail(tail: Uint8Array, tailAt: number, place: TablePlace):
   return { index, offsets, filter, properties, hashSeed, footerAt: tailAt + footerAt, bytes };
 }
 
-/** Reads the tail of an open file. */
+/** Reads a table's tail and checks it; throws corruption, or what the disk says. */
 export function readTail(file: DiskFile, place: TablePlace): Tail {
+  const steps = tailSteps(file.bytesSync(), place);
+  for (let got = 0; ; ) {
+    const step = steps.next(got);
+    if (step.done === true) return step.value;
+    const { target, at } = step.value;
+    got = readFullySync(file, target, 0, target.length, at);
+  }
+}
+
+/** The same on a disk that is slow: the event loop goes on meanwhile. */
+export async function readTailSlowly(file: DiskFile, place: TablePlace): Promise<Tail> {
+  const steps = tailSteps(file.bytesSync(), place);
+  for (let got = 0; ; ) {
+    const step = steps.next(got);
+    if (step.done === true) return step.value;
+    const { target, at } = step.value;
+    got = await readFully(file, target, target.length, at);
+  }
+}
+
+/** Yields what is to be read, is told how many bytes came, and returns the tail. */
+function* tailSteps(
+  bytes: number,
+  place: TablePlace,
+): Generator<{ readonly target: Uint8Array; readonly at: number }, Tail, number> {
   const name = tableName(place.number);
-  const bytes = file.bytesSync();
   const footerAt = bytes - footerBytes;
   const end = new Uint8Array(footerBytes);
-  if (footerAt < 0 || readFullySync(file, end, 0, footerBytes, footerAt) !== footerBytes) {
+  if (footerAt < 0 || (yield { target: end, at: footerAt }) !== footerBytes) {
     throw corruption({ file: name, offset: 0 }, `no table has only ${bytes} bytes`);
   }
   const tailAt = readFooter(end, 0, place, footerAt).index.at;
@@ -120,7 +144,7 @@ export function readTail(file: DiskFile, place: TablePlace): Tail {
     throw corruption({ file: name, offset: footerAt }, "the index begins behind the footer");
   }
   const tail = new Uint8Array(bytes - tailAt);
-  if (readFullySync(file, tail, 0, tail.length, tailAt) !== tail.length) {
+  if ((yield { target: tail, at: tailAt }) !== tail.length) {
     throw corruption({ file: name, offset: tailAt }, "the file ends inside of the tail");
   }
   return decodeTail(tail, tailAt, place);

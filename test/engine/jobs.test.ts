@@ -52,7 +52,10 @@ function shownTo(
     return opened.at(-1)!;
   };
   const cursors = runs.map((tables) => {
-    const run = tables.map((meta) => ({ meta, table: () => openOne(meta) }));
+    const run = tables.map((meta) => {
+      const table = () => openOne(meta);
+      return { meta, isOpen: true, table, tableSlowly: async () => table() };
+    });
     return new RunCursor(run, { skip: 0, mayRead: () => true });
   });
   const read = (walk: ForwardWalk | BackwardWalk): string[] => {
