@@ -19,6 +19,11 @@ const colors: Readonly<Record<string, string>> = {
   lmdb: "#c08a3e",
   rocksdb: "#9a6fb0",
   sqlite: "#5f9ea0",
+  "everwrite-sync": "#57b894",
+  redis: "#c0392b",
+  "redis-wait": "#e29a8f",
+  nats: "#3e7cb1",
+  etcd: "#9a6fb0",
 };
 
 /** The rows of the report's first data set. */

@@ -1,5 +1,6 @@
 /** What can be asked of the benchmark, and the arguments read into it. */
 import { parseArgs } from "node:util";
+import { numberIn, numbersIn, UsageError } from "./arguments.ts";
 import type { Shape } from "./forecast.ts";
 import { keysMax } from "./keys.ts";
 import { microNames } from "./micro.ts";
@@ -22,10 +23,6 @@ export interface Choices {
   readonly out: string | undefined;
 }
 
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-}
-
 const peerNames = allTargets.flatMap(({ name, package: needs }) => (needs ? [name] : []));
 const workloadNames = workloads.map(({ name }) => name);
 const commands = ["all", "engine", "micro", "compare", "chart", ...sceneNames] as const;
@@ -41,6 +38,8 @@ bench paced                  50,000 puts a second, through flushes and compactio
 bench memory                 resident memory while loading and reading
 bench recovery               replay of a 64 MiB log; opening a large database
 bench cold                   a disk that takes 5 ms a read, under 128 readers
+bench cluster [PART…]        stores of three processes side by side; -h explains its own options
+bench -e HOST:PORT,…         YCSB on a cluster that runs; -h explains its own options
 bench compare A.json B.json  which rows changed by more than noise; exit 1 if ours got worse
 bench chart FILE.json        draw the first data set of a result as SVG
 
@@ -67,18 +66,18 @@ export function parseChoices(argv: readonly string[]): Choices | undefined {
     throw new UsageError(`there is no benchmark ${name}; there are ${commands.join(", ")}`);
   }
   checkOperands(command, operands);
-  const ns = numbers("n", values.n, 1000, keysMax);
-  const valueBytes = numbers("value", values.value, 1, 1 << 20);
+  const ns = numbersIn("n", values.n, { least: 1000, most: keysMax });
+  const valueBytes = numbersIn("value", values.value, { least: 1, most: 1 << 20 });
   const peers = values.peers === "none" ? [] : names("peers", values.peers, peerNames);
   return {
     command,
     operands,
     sizes: ns.flatMap((n) => valueBytes.map((bytes) => ({ n, valueBytes: bytes }))),
     peers: values.peers === undefined ? peerNames : peers,
-    rounds: number("rounds", values.rounds, 1, 100),
+    rounds: numberIn("rounds", values.rounds, { least: 1, most: 100 }),
     chosen: names("workloads", values.workloads, workloadNames),
-    callers: numbers("callers", values.callers, 1, 10_000),
-    secondsMax: number("seconds", values.seconds, 1, 86_400),
+    callers: numbersIn("callers", values.callers, { least: 1, most: 10_000 }),
+    secondsMax: numberIn("seconds", values.seconds, { least: 1, most: 86_400 }),
     directory: values.dir,
     peersDirectory: values["peers-dir"],
     json: values.json,
@@ -121,21 +120,6 @@ function parse(argv: readonly string[]) {
   } catch (error) {
     throw new UsageError(error instanceof Error ? error.message : String(error));
   }
-}
-
-function number(name: string, given: string, least: number, most: number): number {
-  const [only, second] = numbers(name, given, least, most);
-  if (only !== undefined && second === undefined) return only;
-  throw new UsageError(`--${name} takes one number, got ${given}`);
-}
-
-/** Whole numbers by commas; 1e6 and 10_000 are numbers too. */
-function numbers(name: string, given: string, least: number, most: number): number[] {
-  return given.split(",").map((part) => {
-    const number = Number(part.replaceAll("_", "") || Number.NaN);
-    if (Number.isInteger(number) && number >= least && number <= most) return number;
-    throw new UsageError(`--${name} takes whole numbers from ${least} to ${most}, got ${part}`);
-  });
 }
 
 function names(name: string, given: string | undefined, known: readonly string[]): string[] {

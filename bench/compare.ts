@@ -3,7 +3,7 @@ import { judgeAll, leastNoticed, type Pair, roundsNeeded, type Verdict } from ".
 import { rowLabel, sameRow, spreadOf } from "./measurement.ts";
 import type { Report } from "./report.ts";
 import type { Fact, SceneResult } from "./scene.ts";
-import { columns, count, driver, ours } from "./table.ts";
+import { columns, count, isDriver, isOurs, ours } from "./table.ts";
 
 export interface Change extends Pair {
   readonly label: string;
@@ -19,7 +19,7 @@ const peersByChance = 0.1;
 /** Every row and fact that both results have; the driver alone is no engine to judge. */
 export function changesBetween(before: Report, after: Report): Change[] {
   const all = [...rowPairs(before, after), ...factPairs(before, after)];
-  const pairs = all.filter(({ engine }) => engine !== driver);
+  const pairs = all.filter(({ engine }) => !isDriver(engine));
   const verdicts = judgeAll(pairs);
   return pairs.map((pair, i) => ({ ...pair, verdict: verdicts[i] ?? "unsure" }));
 }
@@ -42,7 +42,7 @@ export function compareReports(before: Report, after: Report, say: (line: string
   });
   say(columns([head, ...lines]).trimEnd());
   say("");
-  const mine = changes.filter(({ engine }) => engine === ours);
+  const mine = changes.filter(({ engine }) => isOurs(engine));
   const worse = mine.filter(({ verdict }) => verdict === "worse").length;
   const better = mine.filter(({ verdict }) => verdict === "better").length;
   say(`${ours}: ${worse} worse and ${better} better, of ${mine.length}`);
@@ -112,7 +112,7 @@ function factPairs(before: Report, after: Report): Named[] {
 }
 
 function named(label: string, engine: string) {
-  return { label, row: label, engine, isPeer: engine !== ours };
+  return { label, row: label, engine, isPeer: !isOurs(engine) };
 }
 
 function firstOfEach(facts: readonly Fact[]): Fact[] {

@@ -1,5 +1,5 @@
 /** Runs a script of this directory in a process of its own, which ends when this one does. */
-import { fork } from "node:child_process";
+import { fork, type StdioOptions } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { onExit } from "./cleanup.ts";
 
@@ -8,6 +8,8 @@ export interface ChildRequest<T> {
   readonly script: string;
   readonly argument: string;
   readonly msMax: number;
+  /** Options of Node itself. */
+  readonly execArgv?: readonly string[];
   readonly onMessage: (message: T) => void;
 }
 
@@ -16,10 +18,11 @@ export type Ending = `code ${number}` | NodeJS.Signals;
 
 /** Resolves when the child has ended, and all its messages have been heard. */
 export function runChild<T>(request: ChildRequest<T>): Promise<Ending> {
-  const { script, argument, msMax, onMessage } = request;
+  const { script, argument, msMax, execArgv = [], onMessage } = request;
   const path = fileURLToPath(new URL(`./${script}.js`, import.meta.url));
   // Stdout is for results, and a child sends its own.
-  const child = fork(path, [argument], { stdio: ["ignore", 2, 2, "ipc"] });
+  const stdio: StdioOptions = ["ignore", 2, 2, "ipc"];
+  const child = fork(path, [argument], { stdio, execArgv: [...process.execArgv, ...execArgv] });
   const kill = (): void => void child.kill("SIGKILL");
   const forget = onExit(kill);
   const limit = setTimeout(kill, msMax);

@@ -1,7 +1,8 @@
 /** Measures what was asked for, says how long it may take, prints tables and saves the results. */
 import { mkdirSync, statfsSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { type Choices, UsageError } from "./choices.ts";
+import { UsageError } from "./arguments.ts";
+import type { Choices } from "./choices.ts";
 import { describeEnvironment, environmentNow, warnings } from "./environment.ts";
 import { diskBytesAtMost, duration, Progress } from "./forecast.ts";
 import { histogramPackage } from "./latency.ts";

@@ -65,8 +65,9 @@ export function spreadOf(values: readonly number[]): Spread | undefined {
   return { median, min: sorted[0] ?? 0, max: sorted.at(-1) ?? 0 };
 }
 
+/** Where requests come at a rate, there are no callers. */
 export function rowLabel({ workload, callers }: RowKey): string {
-  return callers === 1 ? workload : `${workload} ×${callers}`;
+  return callers <= 1 ? workload : `${workload} ×${callers}`;
 }
 
 export function sameRow(a: RowKey, b: RowKey): boolean {

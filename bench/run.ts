@@ -5,17 +5,32 @@
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
+import { type ConnectOptions, clusterCodes, isClusterError } from "../src/index.ts";
+import { UsageError } from "./arguments.ts";
 import { chartOf } from "./chart.ts";
-import { parseChoices, UsageError, usage } from "./choices.ts";
+import { parseChoices, usage } from "./choices.ts";
 import { cleanUpAtExit } from "./cleanup.ts";
+import { runOnEndpoints } from "./cluster/on-endpoints.ts";
+import { runCluster } from "./cluster/suite.ts";
 import { compareReports } from "./compare.ts";
 import { type BenchOutput, measure } from "./measure.ts";
 import { readReport } from "./report.ts";
 
-/** Runs what the arguments ask for; resolves to the exit code. */
-export async function runBench(argv: readonly string[], output: BenchOutput): Promise<number> {
+/**
+ * Runs what the arguments ask for; resolves to the exit code. The credentials are for a cluster
+ * that is named with -e.
+ */
+export async function runBench(
+  argv: readonly string[],
+  output: BenchOutput,
+  credentials: ConnectOptions = {},
+): Promise<number> {
   const cleanUpNoMore = cleanUpAtExit();
   try {
+    if (argv.some((word) => /^(-e|--endpoints($|=))/.test(word))) {
+      return await runOnEndpoints(argv, output, credentials);
+    }
+    if (argv[0] === "cluster") return await runCluster(argv.slice(1), output);
     const choices = parseChoices(argv);
     if (choices === undefined) {
       output.print(usage);
@@ -33,6 +48,7 @@ export async function runBench(argv: readonly string[], output: BenchOutput): Pr
     }
   } catch (error) {
     output.note(error instanceof Error ? error.message : String(error));
+    if (isClusterError(error)) return clusterCodes[error.code].exit;
     return error instanceof UsageError ? 2 : 1;
   } finally {
     cleanUpNoMore();

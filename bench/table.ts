@@ -12,6 +12,16 @@ import type { Report } from "./report.ts";
 export const ours = "everwrite";
 export const driver = "(driver)";
 
+/** Also with other settings: `everwrite-sync`. */
+export function isOurs(engine: string): boolean {
+  return engine === ours || engine.startsWith(`${ours}-`);
+}
+
+/** What stands in brackets does nothing: it shows what the measuring itself costs. */
+export function isDriver(engine: string): boolean {
+  return engine.startsWith("(");
+}
+
 /** Columns as wide as their widest cell; the first one to the left, the others to the right. */
 export function columns(lines: readonly (readonly string[])[]): string {
   const widths: number[] = [];
@@ -66,7 +76,7 @@ export function rateOf({ rounds }: EngineRow): Spread | undefined {
 export function bestPeer(row: Row): { readonly engine: string; readonly rate: Spread } | undefined {
   let best: { readonly engine: string; readonly rate: Spread } | undefined;
   for (const engine of row.engines) {
-    if (engine.engine === ours || engine.engine === driver) continue;
+    if (isOurs(engine.engine) || isDriver(engine.engine)) continue;
     const rate = rateOf(engine);
     if (rate === undefined || (best !== undefined && best.rate.median >= rate.median)) continue;
     best = { engine: engine.engine, rate };
@@ -85,6 +95,7 @@ export function bytes(number: number): string {
 }
 
 export function milliseconds(ms: number): string {
+  if (ms >= 999.5) return `${(ms / 1000).toPrecision(3)} s`;
   return ms >= 1 ? `${ms.toPrecision(3)} ms` : `${(ms * 1000).toPrecision(3)} µs`;
 }
 
@@ -99,7 +110,7 @@ function groupsOf(rows: readonly Row[]): [title: string, members: Row[]][] {
   return [...groups];
 }
 
-function rateCell(engine: EngineRow): string {
+export function rateCell(engine: EngineRow): string {
   const rate = rateOf(engine);
   // A round that failed taints the row, whatever the other rounds gave.
   if (engine.absent !== undefined) return rate === undefined ? "—" : "failed";

@@ -22,10 +22,10 @@ async function main(argv: readonly string[]): Promise<void> {
   // Before commander has looked at the options: it may have to print what is wrong with them.
   const output = createOutput({ json: argv.includes("--json") });
   try {
-    const [first, ...args] = argv;
-    const reader = commands.find(({ name, readsArguments }) => readsArguments && name === first);
+    const [first] = argv;
+    const reader = readerIn(argv);
     if (first === "--version" || first === "-V") await printVersion(output);
-    else if (reader !== undefined) await finish(reader, { ...asGiven, args, output });
+    else if (reader !== undefined) await finish(reader.spec, { ...reader, output });
     else await makeProgram(output).parseAsync(argv, { from: "user" });
   } catch (error) {
     await finishFailed(error, output);
@@ -94,8 +94,16 @@ interface Request {
   readonly output: Output;
 }
 
-/** For a command that reads its own arguments. */
-const asGiven = { db: undefined, endpoints: undefined, options: {} };
+/** A command that reads its own arguments is the first word, or comes right behind -e NODES. */
+function readerIn(
+  argv: readonly string[],
+): ({ readonly spec: CommandSpec } & Omit<Request, "output">) | undefined {
+  const at = argv[0] === "-e" || argv[0] === "--endpoints" ? 2 : 0;
+  const spec = commands.find(({ name, readsArguments }) => readsArguments && name === argv[at]);
+  if (spec === undefined) return undefined;
+  const endpoints = at === 2 ? argv[1] : undefined;
+  return { spec, db: undefined, endpoints, options: {}, args: argv.slice(at + 1) };
+}
 
 async function finish(spec: CommandSpec, request: Request): Promise<void> {
   // Not process.exit, which could cut short what is still on its way into a pipe.

@@ -29,12 +29,13 @@ export const otherCommands: readonly CommandSpec[] = [
   },
   {
     name: "bench",
-    summary: "measure the engine beside others; kvctl bench -h lists what it takes",
+    summary: "measure the engine beside others, or a cluster (-e); kvctl bench -h lists more",
     arguments: [["[arguments...]", "which benchmark, and its options"]],
     examples: [
       "kvctl bench engine --n 100000 --rounds 3",
       "kvctl bench engine --peers none --workloads fillrandom,readrandom",
       "kvctl bench compare before.json after.json",
+      "kvctl bench -e localhost:7400 a b --seconds 30",
     ],
     readsArguments: true,
     load: async () => (await import("../commands/bench.ts")).bench,

@@ -1,0 +1,71 @@
+/** kvctl bench on clusters: one that runs, and those that it starts and ends itself. */
+import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { kvctl, scratch } from "./run-kvctl.ts";
+import { startCluster, type TestCluster } from "./serve-process.ts";
+
+describe("kvctl -e … bench", () => {
+  let cluster: TestCluster;
+
+  beforeAll(async () => {
+    cluster = await startCluster(3);
+  });
+
+  afterAll(() => cluster.close());
+
+  const small = ["--n", "200", "--callers", "8", "--seconds", "1"];
+
+  test("loads, runs the mixes, tells what they cost, and leaves nothing behind", async () => {
+    const json = join(scratch(), "ycsb.json");
+    const ran = await cluster.run("bench", "a", "e", "f", ...small, "--json", json);
+    expect(ran).toMatchObject({ code: 0, stderr: expect.stringContaining("loaded 200 records") });
+    expect(ran.stdout).toMatch(/^A +\d+ .* 0$/m);
+    expect(ran.stdout).toMatch(/^ {2}read +\d+ .*\n {2}update +\d+ /m);
+    expect(ran.stdout).toMatch(/^E +\d+ .*\n {2}insert +\d+ .*\n {2}scan +\d+ /m);
+    expect(ran.stdout).toMatch(/nodes, for each operation: A: [\d.]+ µs, \d\.\d\d messages/);
+    const { rows } = JSON.parse(readFileSync(json, "utf8")) as { rows: { workload: string }[] };
+    expect(rows.map(({ workload }) => workload)).toEqual(["ycsb-a", "ycsb-e", "ycsb-f"]);
+    expect((await kvctl(["bench", "compare", json, json])).code).toBe(0);
+    expect((await cluster.run("scan", "--limit", "5")).stdout).toBe("");
+  });
+
+  test("goes on with the records of an earlier run, at a rate, in a bucket", async () => {
+    const place = ["--bucket", "load", "--prefix", "y/", "--keep"];
+    expect((await cluster.run("bench", "c", ...small, ...place)).code).toBe(0);
+    const again = await cluster.run("bench", "b", ...small, ...place, "--no-load", "--rate", "50");
+    expect(again).toMatchObject({ code: 0, stderr: expect.not.stringContaining("loaded") });
+    expect(again.stdout).toMatch(/^B +(4\d|5\d) /m);
+    const kept = await cluster.run("scan", "--bucket", "load", "--prefix", "y/");
+    expect(kept.stdout.trim().split("\n").length).toBe(200);
+  });
+
+  test("a cluster that is not there is unreachable, and a wrong word a mistake", async () => {
+    expect((await cluster.run("bench", "z")).code).toBe(2);
+    const nowhere = await kvctl(["bench", "-e", "127.0.0.1:1", "a"]);
+    expect(nowhere).toMatchObject({ code: 5, stdout: "" });
+  });
+});
+
+describe("kvctl bench cluster", () => {
+  test("starts a cluster, measures it, and leaves neither a file nor a process", async () => {
+    const directory = join(scratch(), "data");
+    mkdirSync(directory);
+    const json = join(scratch(), "cluster.json");
+    const size = ["--n", "1000", "--seconds", "1", "--rounds", "1", "--callers", "8"];
+    const where = ["--dir", directory, "--json", json, "--stores", "everwrite,ws"];
+    const ran = await kvctl(["bench", "cluster", "speed", ...size, ...where]);
+    expect(ran).toMatchObject({ code: 0 });
+    expect(ran.stdout).toMatch(/^write ×8 +[\d,]+ +[\d,]+$/m);
+    expect(readdirSync(directory)).toEqual([]);
+    const { rows } = JSON.parse(readFileSync(json, "utf8")) as {
+      rows: { workload: string; engines: { rounds: { details: Record<string, number> }[] }[] }[];
+    };
+    expect(rows.map(({ workload }) => workload)).toEqual(["write", "read", "read-one"]);
+    const messages = rows.map(({ engines }) => engines[0]?.rounds[0]?.details["messages"]);
+    expect(messages[0]).toBeGreaterThan(5.5);
+    expect(messages[1]).toBeGreaterThan(3.5);
+    expect(messages[2]).toBeGreaterThan(1.9);
+    expect(messages[2]).toBeLessThan(2.5);
+  });
+});
