@@ -37,8 +37,14 @@ export type ClientVerdict =
 /** What a node proved itself by: a secret, a certificate of that authority, or nothing. */
 export type Grounds = Buffer | string | undefined;
 
+/** `name`: what the certificate calls it, where one was shown. */
 export type PeerVerdict =
-  | { readonly kind: "proved"; readonly headers: Headers; readonly grounds: Grounds }
+  | {
+      readonly kind: "proved";
+      readonly headers: Headers;
+      readonly grounds: Grounds;
+      readonly name?: string | undefined;
+    }
   | ({ readonly kind: "refused" } & Refusal);
 
 /** How a node shows others who it is. */
@@ -120,20 +126,22 @@ export class Gate implements Dialler {
     const { tls, secrets } = this.#files.current;
     const { shown } = knock;
     const isByCertificate = tls?.ca !== undefined;
+    const holder = shown && isByCertificate ? holderOf(shown.certificate) : undefined;
+    const name = holder?.name;
     if (shown !== undefined && isByCertificate) {
-      const why = shown.problem ?? whyNoNode(holderOf(shown.certificate));
+      const why = shown.problem ?? whyNoNode(holder);
       if (why !== undefined) return this.#refused(knock, "PEER_AUTH_FAILED", `certificate: ${why}`);
     }
     if (secrets !== undefined) {
       const now = this.#parts.now();
       const verdict = this.#proofs.judge(knock.headers, { claims, secrets, now });
-      if (verdict.kind === "proved") return { ...verdict, grounds: verdict.secret };
+      if (verdict.kind === "proved") return { ...verdict, grounds: verdict.secret, name };
       const refusal = this.#refused(knock, "PEER_AUTH_FAILED", verdict.why);
       // A member whose clock is off hears at once what the time is.
       return verdict.isStale ? { ...refusal, delayMs: 0 } : refusal;
     }
     if (!isByCertificate || shown !== undefined) {
-      return { kind: "proved", headers: {}, grounds: tls?.ca };
+      return { kind: "proved", headers: {}, grounds: tls?.ca, name };
     }
     const message = "a node must show a certificate of the cluster's authority";
     return this.#refused(knock, "PEER_AUTH_FAILED", message);

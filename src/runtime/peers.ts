@@ -16,6 +16,7 @@ import { LaneLink } from "./lane.ts";
 import type { Admission, Incoming } from "./listener.ts";
 import { type Log, seldom } from "./log.ts";
 import type { Turn } from "./outbox.ts";
+import type { Refusal } from "./refusal.ts";
 import type { Headers, Socket } from "./sockets.ts";
 import { Visitors } from "./visitors.ts";
 
@@ -62,6 +63,8 @@ export class Peers {
   readonly #peers = new Map<NodeId, Peer>();
   readonly #incoming: Visitors;
   readonly #grounds = new Map<Socket, Grounds>();
+  /** What the certificate called each node that came first under its number. */
+  readonly #names = new Map<NodeId, string>();
   readonly #sayDropped: (dropped: { readonly messages: number }) => void;
   #ring: RingState;
   #isClosed = false;
@@ -97,6 +100,9 @@ export class Peers {
     }
     // An address that nobody can dial is its member's mistake, and must not be this node's end.
     for (const [id, address] of wanted) if (parseAddress(address)) this.#dial(id, address);
+    // Who belongs to it no more may not have heard so, and nobody dials it to say so any more.
+    const { self } = this.#parts;
+    this.#incoming.judgeAgain((hello) => refusalOfHello(hello, { ring, self }));
   }
 
   send(to: NodeId, message: Message): void {
@@ -118,7 +124,8 @@ export class Peers {
     const verdict = hello && gate.judgePeer(incoming, encodeHello(hello));
     if (verdict?.kind === "refused") return verdict;
     const refusal =
-      refusalOfHello(hello, { ring, self }) ?? (hello && this.#incoming.refusalOf(hello));
+      refusalOfHello(hello, { ring, self }) ??
+      (hello && (this.#refusalOfName(hello, verdict?.name) ?? this.#incoming.refusalOf(hello)));
     if (refusal !== undefined) {
       log.warn("peer.refused", { remote, node: hello?.node, why: refusal.message });
       return { kind: "refused", ...refusal };
@@ -131,6 +138,7 @@ export class Peers {
       attach: (socket) => {
         this.#incoming.add(admitted, socket);
         this.#grounds.set(socket, verdict?.grounds);
+        if (verdict?.name !== undefined) this.#names.set(admitted.node, verdict.name);
         for (const lane of lanes) this.#peers.get(admitted.node)?.links[lane].hurry();
         return {
           onMessage: (bytes) => {
@@ -192,6 +200,18 @@ export class Peers {
       }
     }
     return undefined;
+  }
+
+  /**
+   * A certificate that was stolen from one node makes nobody another. Nodes may share one; under a
+   * new name, a node is believed once the others have started again.
+   */
+  #refusalOfName({ node }: Hello, name: string | undefined): Refusal | undefined {
+    const known = this.#names.get(node);
+    if (known === undefined || known === name) return undefined;
+    const shown = name === undefined ? "none" : `that of ${name}`;
+    const message = `node ${node} came with the certificate of ${known} before, not with ${shown}`;
+    return { status: 403, code: "PEER_AUTH_FAILED", message };
   }
 
   #dial(id: NodeId, address: string): void {

@@ -14,6 +14,8 @@ const answerMs = 1_000;
 
 interface Visitor {
   readonly started: number;
+  /** What it said of itself last. */
+  hello: Hello;
   readonly sockets: Map<Lane, Socket>;
   isDoubted: boolean;
 }
@@ -37,12 +39,14 @@ export class Visitors {
     return { status: 409, code: "NODE_ID_IN_USE", message };
   }
 
-  add({ node, started, lane }: Hello, socket: Socket): void {
+  add(hello: Hello, socket: Socket): void {
+    const { node, started, lane } = hello;
     let visitor = this.#visitors.get(node);
     if (visitor?.started !== started) {
-      visitor = { started, sockets: new Map(), isDoubted: false };
+      visitor = { started, hello, sockets: new Map(), isDoubted: false };
       this.#visitors.set(node, visitor);
     }
+    visitor.hello = hello;
     // The dialler gave the earlier one up, or it would not have dialled again.
     visitor.sockets.get(lane)?.terminate();
     visitor.sockets.set(lane, socket);
@@ -55,6 +59,15 @@ export class Visitors {
     if (visitor?.sockets.get(lane) !== socket) return;
     visitor.sockets.delete(lane);
     if (visitor.sockets.size === 0) this.#visitors.delete(node);
+  }
+
+  /** Who would be refused by now dials again, and so hears why. */
+  judgeAgain(refusalOf: (hello: Hello) => Refusal | undefined): void {
+    for (const { hello, sockets } of this.#visitors.values()) {
+      const refusal = refusalOf(hello);
+      if (refusal === undefined) continue;
+      for (const socket of sockets.values()) socket.close(1008, refusal.code);
+    }
   }
 
   close(): void {

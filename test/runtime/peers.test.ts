@@ -40,6 +40,8 @@ interface Started {
   readonly peers: Peers;
   readonly received: { readonly from: number; readonly message: Message }[];
   readonly links: string[];
+  /** Members that refused this node as one that they do not know. */
+  readonly doubts: number[];
 }
 
 function start(
@@ -53,6 +55,7 @@ function start(
 ): Started {
   const received: { from: number; message: Message }[] = [];
   const links: string[] = [];
+  const doubts: number[] = [];
   const note = (event: string, fields?: object) =>
     void logged.push({ event, fields: { ...fields } });
   const log: Log = { ...silentLog, warn: note, error: note };
@@ -69,7 +72,7 @@ function start(
     deliver: (from, message) => received.push({ from, message }),
     linkChanged: (peer, up) => links.push(`${peer} ${up ? "up" : "down"}`),
     contextKeys: () => undefined,
-    doubted: () => undefined,
+    doubted: (by) => doubts.push(by),
   });
   const port = ports[self - 1];
   if (port !== undefined) port.admit = (incoming) => peers.admit(incoming);
@@ -77,7 +80,7 @@ function start(
     peers.close();
     keepAlive.stop();
   });
-  return { peers, received, links };
+  return { peers, received, links, doubts };
 }
 
 /** A connection of a stranger who knows the protocol: the HTTP status, or 101 once open. */
@@ -177,6 +180,19 @@ test("a new member is dialled, one that left is not; a bad address hurts nobody"
   expect(third.received).toEqual([]);
 });
 
+test("one that left without a word of it is refused, and so comes to ask", async () => {
+  const world = await portsFor(2);
+  const [first, second] = [start(world, 1), start(world, 2)];
+  await until(() => first.links.includes("2 up") && second.links.includes("1 up"));
+  const members = world.ring.members.map((member) =>
+    member.id === 2 ? { ...member, state: "left" as const } : member,
+  );
+  // As if the message that says so had been lost: only the first knows of it.
+  first.peers.setRing({ ...world.ring, members, epoch: 2 });
+  await until(() => second.doubts.includes(1));
+  expect(second.links.at(-1)).toBe("1 down");
+});
+
 test("nothing is sent to whoever answers at a member's address without its proof", async () => {
   const world = await portsFor(2);
   const impostor = start(world, 2);
@@ -185,8 +201,7 @@ test("nothing is sent to whoever answers at a member's address without its proof
   const refused = () => world.logged.some(({ fields }) => fields["code"] === "PEER_AUTH_FAILED");
   await until(refused);
   wary.peers.send(2, { kind: "ring-ask" });
-  wary.peers.flush();
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  expect(wary.peers.dropped).toBe(1);
   expect(impostor.received).toEqual([]);
   expect(wary.links).not.toContain("2 up");
 });
@@ -198,7 +213,9 @@ test("connections end whose proof does not hold any more, and no others", async 
   const second = start(world, 2);
   await until(() => second.links.includes("1 up"));
   first.peers.judgeAgain();
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  // Nothing comes through a connection that was ended before.
+  second.peers.send(1, ping(1));
+  await until(() => first.received.length === 1);
   expect(second.links).toEqual(["1 up"]);
   proofs.hold = false;
   first.peers.judgeAgain();
@@ -254,6 +271,25 @@ describe("these are refused, before any frame is read", () => {
     start({ ...world, ring: { ...world.ring, members } }, 1);
     expect((await knock(world.ports[0]?.address ?? "", { epoch: 9 })).status).toBe(403);
   });
+});
+
+test("the certificate of one node does not open the door for the number of another", async () => {
+  const world = await portsFor(2);
+  const shown: { name: string | undefined } = { name: "two" };
+  const judgePeer = () =>
+    ({ kind: "proved", headers: {}, grounds: undefined, name: shown.name }) as const;
+  start(world, 1, { gate: { ...openGate, judgePeer } });
+  const address = world.ports[0]?.address ?? "";
+  expect((await knock(address)).status).toBe(101);
+  for (const name of ["three", undefined]) {
+    shown.name = name;
+    const refused = await knock(address);
+    expect([refused.status, JSON.parse(refused.body).code]).toEqual([403, "PEER_AUTH_FAILED"]);
+  }
+  // Several nodes may share one.
+  shown.name = "two";
+  expect((await knock(address)).status).toBe(101);
+  expect((await knock(address, { node: 9, epoch: 2 })).status).toBe(101);
 });
 
 test("a node of a later epoch is believed to be a member of it", async () => {

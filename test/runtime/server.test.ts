@@ -1,50 +1,25 @@
 /** Whole nodes in one process, on real sockets and directories: how they start, serve and stop. */
-import fs, { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import fs from "node:fs";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { openEngine } from "../../native-free-engine/index.ts";
-import type { Client } from "../../src/client/api.ts";
 import { ask } from "../../src/runtime/ask.ts";
 import type { NodeConfig } from "../../src/runtime/config.ts";
 import { identityName } from "../../src/runtime/identity.ts";
-import { type RunningNode, startNode } from "../../src/runtime/server.ts";
+import type { RunningNode } from "../../src/runtime/server.ts";
 import { metaKey } from "../../src/store/keyspace.ts";
+import { OpenWorld } from "./open-world.ts";
 import { until } from "./wires.ts";
 
-let base = "";
-const closers: (() => Promise<unknown>)[] = [];
+let world: OpenWorld;
 
 beforeEach(() => {
-  base = mkdtempSync(join(tmpdir(), "everwrite-node-"));
+  world = new OpenWorld();
 });
 
-afterEach(async () => {
-  for (const close of closers.splice(0).reverse()) await close();
-  rmSync(base, { recursive: true, force: true });
-});
+afterEach(() => world.close());
 
-/** Small and quick: few partitions, and no wait for the disk where a test is not about it. */
-async function start(name: string, more: Partial<NodeConfig> = {}): Promise<RunningNode> {
-  const node = await startNode({
-    data: join(base, name),
-    listen: "127.0.0.1:0",
-    durability: "os",
-    memtableBytes: 1 << 20,
-    cacheBytes: 1 << 20,
-    ...(more.join === undefined ? { partitions: 16 } : {}),
-    ...more,
-  });
-  // A node whose disk failed has told so already.
-  closers.push(() => node.close().catch(() => undefined));
-  return node;
-}
-
-async function connect(node: RunningNode): Promise<Client> {
-  const client = await node.client();
-  closers.push(() => client.close());
-  return client;
-}
+const start = (name: string, more?: Partial<NodeConfig>) => world.start(name, more);
+const connect = (node: RunningNode) => world.connect(node);
 
 async function three(): Promise<readonly [RunningNode, RunningNode, RunningNode]> {
   const first = await start("n1");
@@ -228,12 +203,12 @@ describe("a node that cannot start says why, and leaves nothing open", () => {
   });
 
   test("the directory holds an embedded database", async () => {
-    const engine = await openEngine(join(base, "a"));
+    const engine = await openEngine(world.path("a"));
     await engine.put("key", "value");
     await engine.close();
     // An engine of its own makes its directory for everybody; a node's is closed.
     const { chmodSync } = await import("node:fs");
-    chmodSync(join(base, "a"), 0o700);
+    chmodSync(world.path("a"), 0o700);
     expect(await refusal({ data: "a" })).toMatchObject({ code: "DATA_DIR_INVALID" });
   });
 
@@ -284,7 +259,7 @@ describe("a node that cannot start says why, and leaves nothing open", () => {
     ["a record that is not whole", '{"version":1,"id":1}', "CORRUPTION"],
   ])("the record of its identity: %s", async (_name, record, code) => {
     await (await start("a")).close();
-    const engine = await openEngine(join(base, "a"));
+    const engine = await openEngine(world.path("a"));
     await engine.put(metaKey(identityName), record);
     await engine.close();
     expect(await refusal({ data: "a" })).toMatchObject({ code });
