@@ -29,10 +29,14 @@ function ringOf(count: number, self: NodeId): RingView {
 class Town {
   now = 1_000;
   readonly nodes: { gossip: Gossip; liveness: Liveness; stopped: boolean }[] = [];
-  readonly #mail: { at: number; from: NodeId; to: NodeId; message: Message }[] = [];
+  #mail: { at: number; from: NodeId; to: NodeId; message: Message }[] = [];
   readonly #random = seededRandom(seed);
   cut: (from: NodeId, to: NodeId) => boolean = () => false;
   messages = 0;
+  /** The longest list of heartbeats in one message. */
+  longest = 0;
+  /** What each says that it keeps. */
+  readonly hints: number[] = [];
 
   /** One way, and as much again at worst. */
   delayMs: (from: NodeId, to: NodeId) => number = () => 5;
@@ -42,9 +46,13 @@ class Town {
   constructor(count: number) {
     for (let id = 1; id <= count; id++) {
       const liveness = new Liveness(id, livenessDefaults);
+      const ring = ringOf(count, id);
       const out: Out = {
         send: (to, message) => {
           this.messages += 1;
+          if ("heartbeats" in message) {
+            this.longest = Math.max(this.longest, message.heartbeats.length);
+          }
           const delayMs = this.delayMs(id, to);
           const at = this.now + (delayMs === 5 ? 1 : delayMs) + this.#random.below(delayMs);
           this.#mail.push({ at, from: id, to, message });
@@ -59,8 +67,8 @@ class Town {
         random: seededRandom(seed * 1000 + id),
         tuning: gossipDefaults,
         liveness,
-        ring: () => ringOf(count, id),
-        report: () => ({ hints: 0, filling: 0 }),
+        ring: () => ring,
+        report: () => ({ hints: this.hints[id - 1] ?? 0, filling: 0 }),
         heartbeatMax: () => Number.POSITIVE_INFINITY,
         onHeartbeat: () => {},
       });
@@ -81,12 +89,12 @@ class Town {
         }
       }
       const due = this.#mail.filter(({ at }) => at <= this.now);
+      this.#mail = this.#mail.filter(({ at }) => at > this.now);
       for (const letter of due) this.#deliver(letter);
     }
   }
 
   #deliver(letter: { at: number; from: NodeId; to: NodeId; message: Message }): void {
-    this.#mail.splice(this.#mail.indexOf(letter), 1);
     const receiver = this.nodes[letter.to - 1];
     if (receiver === undefined || receiver.stopped || this.cut(letter.from, letter.to)) return;
     receiver.liveness.heard(letter.from, this.now);
@@ -218,6 +226,31 @@ describe("gossip", () => {
       town.nodes[0]!.stopped = false;
       town.run(4_000);
     }
+  });
+
+  test("nobody of fifty is suspected for being seldom asked", () => {
+    const town = new Town(50);
+    town.run(30_000);
+    expect(town.falls).toBe(0);
+  });
+
+  test("a silent one of fifty is down for everyone within fifteen seconds", () => {
+    const town = new Town(50);
+    town.run(10_000);
+    town.nodes[20]!.stopped = true;
+    town.run(15_000);
+    expect(town.states(21).filter((state) => state === "down")).toHaveLength(49);
+    expect(town.states(22).filter((state) => state === "live")).toHaveLength(49);
+  });
+
+  test("of 200 nodes a message tells some, and what is new reaches all as soon", () => {
+    const town = new Town(200);
+    town.run(20_000);
+    expect(town.longest).toBe(gossipDefaults.heartbeatsMax);
+    town.hints[0] = 1;
+    town.run(12_000);
+    const told = town.nodes.filter(({ gossip }) => gossip.heartbeatOf(1)?.hints === 1);
+    expect(told).toHaveLength(200);
   });
 
   test("news reaches all of 32 nodes within ceil(log2 n) + 3 rounds", () => {

@@ -1,7 +1,8 @@
 /**
- * The gossip machine: once a second it raises its own heartbeat, tells one random peer all it
- * knows and is told what it lacks (push-pull), and probes some peers directly. From that come the
- * epochs that others are in, how many hints they hold, and whom they cannot reach.
+ * The gossip machine: once a second it raises its own heartbeat, tells one random peer what it
+ * knows and is told what it lacks (push-pull; heartbeats.ts says how much), and probes some peers
+ * directly: a few always the same, a few by chance, and everybody of whom there is a doubt. From
+ * that come the epochs that others are in, how many hints they hold, and whom they cannot reach.
  */
 import type { Out } from "../event.ts";
 import type { Millis, NodeId } from "../ids.ts";
@@ -9,6 +10,7 @@ import type { GossipMessage, Heartbeat } from "../message.ts";
 import type { Random } from "../random.ts";
 import type { RingState } from "../ring/ring-state.ts";
 import type { RingView } from "../views.ts";
+import { Heartbeats } from "./heartbeats.ts";
 import type { Liveness } from "./liveness.ts";
 
 export interface GossipTuning {
@@ -17,6 +19,8 @@ export interface GossipTuning {
   /** Peers probed for good, next in the order of numbers; then some at random. */
   readonly neighbours: number;
   readonly strangers: number;
+  /** What one message tells at most: of so many nodes. */
+  readonly heartbeatsMax: number;
   /** Helpers asked to probe a peer that does not answer. */
   readonly helpers: number;
   /** A gap between ticks beyond this is a stall of one's own: nobody is accused for it. */
@@ -28,6 +32,7 @@ export const gossipDefaults: GossipTuning = {
   probeMs: 1_000,
   neighbours: 4,
   strangers: 2,
+  heartbeatsMax: 128,
   helpers: 2,
   stallMs: 500,
 };
@@ -59,7 +64,7 @@ interface Inquiry {
 
 export class Gossip {
   readonly #parts: GossipParts;
-  readonly #known = new Map<NodeId, Heartbeat>();
+  readonly #known: Heartbeats;
   /** Probes without an answer yet: over a long way the next goes out before it comes. */
   readonly #sentAt = new Map<NodeId, { sequence: number; at: Millis }[]>();
   readonly #inquiries = new Map<NodeId, Inquiry>();
@@ -73,17 +78,18 @@ export class Gossip {
 
   constructor(parts: GossipParts) {
     this.#parts = parts;
+    this.#known = new Heartbeats(parts.tuning.heartbeatsMax);
   }
 
   heartbeatOf(node: NodeId): Heartbeat | undefined {
-    return node === this.#parts.self ? this.#own() : this.#known.get(node);
+    return node === this.#parts.self ? this.#own() : this.#known.of(node);
   }
 
   receive(now: Millis, from: NodeId, message: GossipMessage): void {
     const { out, self } = this.#parts;
     switch (message.kind) {
       case "gossip": {
-        const newer = this.#lackedBy(message.heartbeats);
+        const newer = this.#known.lackedBy(message.heartbeats, this.#told());
         this.#learn(message.heartbeats, now);
         out.send(from, { kind: "gossip-reply", heartbeats: newer });
         return;
@@ -136,6 +142,7 @@ export class Gossip {
       this.#nextGossip = now + tuning.gossipMs;
       this.#beat();
       for (const peer of this.#partners()) this.#tell(peer);
+      this.#known.age();
     }
   }
 
@@ -151,12 +158,12 @@ export class Gossip {
   }
 
   #tell(peer: NodeId): void {
-    this.#parts.out.send(peer, { kind: "gossip", heartbeats: this.#all() });
+    this.#parts.out.send(peer, { kind: "gossip", heartbeats: this.#known.toTell(this.#told()) });
   }
 
-  #all(): readonly Heartbeat[] {
-    const isTold = this.#parts.heartbeatMax() > 0;
-    return isTold ? [this.#own(), ...this.#known.values()] : [...this.#known.values()];
+  /** What this node may tell of itself. */
+  #told(): Heartbeat | undefined {
+    return this.#parts.heartbeatMax() > 0 ? this.#own() : undefined;
   }
 
   #own(): Heartbeat {
@@ -169,21 +176,9 @@ export class Gossip {
 
   #learn(heartbeats: readonly Heartbeat[], now: Millis): void {
     for (const heartbeat of heartbeats) {
-      const { node } = heartbeat;
-      if (node === this.#parts.self) continue;
-      const known = this.#known.get(node);
-      if (known !== undefined && !isNewer(heartbeat, known)) continue;
-      this.#known.set(node, heartbeat);
-      this.#parts.onHeartbeat(heartbeat, now);
+      if (heartbeat.node === this.#parts.self) continue;
+      if (this.#known.learn(heartbeat)) this.#parts.onHeartbeat(heartbeat, now);
     }
-  }
-
-  #lackedBy(heartbeats: readonly Heartbeat[]): readonly Heartbeat[] {
-    const theirs = new Map(heartbeats.map((heartbeat) => [heartbeat.node, heartbeat]));
-    return this.#all().filter((mine) => {
-      const their = theirs.get(mine.node);
-      return their === undefined || isNewer(mine, their);
-    });
   }
 
   /** One live peer; now and then one that does not answer, in case it does again. */
@@ -206,14 +201,22 @@ export class Gossip {
     const probed = new Set(circle.slice(0, tuning.neighbours));
     const others = circle.slice(tuning.neighbours);
     for (let i = 0; i < tuning.strangers && others.length > 0; i++) probed.add(this.#take(others));
-    for (const peer of liveness.suspects()) if (peers.includes(peer)) probed.add(peer);
+    for (const peer of this.#doubted()) if (peers.includes(peer)) probed.add(peer);
     for (const peer of probed) {
+      liveness.asked(peer, now);
       this.#sequence += 1;
       const sent = this.#sentAt.get(peer) ?? [];
       sent.push({ sequence: this.#sequence, at: now });
       this.#sentAt.set(peer, sent.slice(-probesMax));
       out.send(peer, { kind: "ping", sequence: this.#sequence });
     }
+  }
+
+  /** Whoever owes an answer; and whom others suspect, who may know better. */
+  #doubted(): ReadonlySet<NodeId> {
+    const doubted = new Set([...this.#parts.liveness.suspects(), ...this.#parts.liveness.owing()]);
+    for (const { suspects } of this.#known.all()) for (const node of suspects) doubted.add(node);
+    return doubted;
   }
 
   #ponged(from: NodeId, sequence: number, now: Millis): void {
@@ -230,8 +233,9 @@ export class Gossip {
   /** Makes a suspicion a verdict once a second observer shares it. */
   #judge(now: Millis): void {
     const { liveness, out, tuning } = this.#parts;
-    const peers = this.#peers();
     const suspects = liveness.suspects();
+    if (suspects.length + this.#inquiries.size === 0) return;
+    const peers = this.#peers();
     for (const node of this.#inquiries.keys()) {
       if (!suspects.includes(node)) this.#inquiries.delete(node);
     }
@@ -254,7 +258,7 @@ export class Gossip {
   }
 
   #isSuspectOf(observer: NodeId, node: NodeId): boolean {
-    return this.#known.get(observer)?.suspects.includes(node) ?? false;
+    return this.#known.of(observer)?.suspects.includes(node) ?? false;
   }
 
   #peers(): NodeId[] {
@@ -267,9 +271,4 @@ export class Gossip {
     const [taken] = from.splice(this.#parts.random.below(from.length), 1);
     return taken as NodeId;
   }
-}
-
-/** A later start of the process outdoes any heartbeat of an earlier one. */
-export function isNewer(a: Heartbeat, b: Heartbeat): boolean {
-  return a.started !== b.started ? a.started > b.started : a.heartbeat > b.heartbeat;
 }

@@ -1,6 +1,7 @@
 /**
  * Who answers. A node trusts what it saw itself: its own probes, its own requests, its own
- * connections. That decides whom requests go to. Only when a second observer agrees is a node
+ * connections. That decides whom requests go to. Only silence after a question counts: in a large
+ * cluster most nodes have nothing to say to each other. Only when a second observer agrees is a node
  * called down for everyone (the seeds ask for two sources). Ownership never follows from it.
  */
 import type { Millis, NodeId } from "../ids.ts";
@@ -16,6 +17,8 @@ export interface LivenessTuning {
    */
   readonly silenceMs: Millis;
   readonly latencies: number;
+  /** A silence counts from the last word on, but no longer than so before the first question. */
+  readonly unaskedMs: Millis;
   /** So many requests in a row without an answer are as good as a silence. */
   readonly missesMax: number;
   /** A node that went away so often within a minute is believed again only after a pause. */
@@ -27,6 +30,7 @@ export const livenessDefaults: LivenessTuning = {
   phiMax: 8,
   silenceMs: 3_000,
   latencies: 4,
+  unaskedMs: 1_000,
   missesMax: 8,
   flapsMax: 6,
   flapPauseMs: 3_000,
@@ -44,6 +48,9 @@ class Peer {
   /** Whether the transport has a connection. Nothing can be heard without one. */
   linked = false;
   heardAt: Millis = 0;
+  askedAt: Millis = 0;
+  /** Since when it owes an answer: of whom nobody asks anything, nobody hears. */
+  silentSince: Millis | undefined;
   misses = 0;
   latencyMs = 1;
   why = "not heard of yet";
@@ -73,6 +80,7 @@ export class Liveness implements LivenessView {
       const peer = this.#peer(node);
       peer.state = "live";
       peer.heardAt = now;
+      peer.silentSince = now;
     }
   }
 
@@ -100,14 +108,34 @@ export class Liveness implements LivenessView {
     if (node !== this.#self) this.heard(node, now);
   }
 
-  missed(node: NodeId, _now: Millis): void {
-    if (node !== this.#self) this.#peer(node).misses += 1;
+  missed(node: NodeId, now: Millis): void {
+    if (node === this.#self) return;
+    this.asked(node, now);
+    this.#peer(node).misses += 1;
+  }
+
+  /** A probe is on its way, or a request was. */
+  asked(node: NodeId, now: Millis): void {
+    const peer = this.#peer(node);
+    const { unaskedMs } = this.#tuning;
+    // Answers are as regular as the questions: what was not asked for says nothing.
+    if (now - peer.askedAt > 2 * unaskedMs) peer.phi.forgive(now);
+    peer.askedAt = now;
+    peer.silentSince ??= Math.max(peer.heardAt, now - unaskedMs);
+  }
+
+  /** Whoever was asked something, and has said nothing since. */
+  owing(): readonly NodeId[] {
+    const found: NodeId[] = [];
+    for (const [node, peer] of this.#peers) if (peer.silentSince !== undefined) found.push(node);
+    return found;
   }
 
   /** Any message from the peer itself. */
   heard(node: NodeId, now: Millis): void {
     const peer = this.#peer(node);
     peer.heardAt = now;
+    peer.silentSince = undefined;
     peer.misses = 0;
     peer.linked = true;
     if (peer.state !== "live") this.#revive(peer, now);
@@ -124,6 +152,7 @@ export class Liveness implements LivenessView {
     peer.linked = up;
     if (up) {
       peer.heardAt = now;
+      peer.silentSince = now;
       peer.phi.forgive(now);
     } else if (peer.state === "live") this.#suspect(peer, now, "its connection broke");
   }
@@ -131,12 +160,12 @@ export class Liveness implements LivenessView {
   /** Judges the silences. */
   tick(now: Millis): void {
     for (const peer of this.#peers.values()) {
-      if (peer.state !== "live") continue;
+      if (peer.state !== "live" || peer.silentSince === undefined) continue;
       const { silenceMs, latencies, phiMax, missesMax } = this.#tuning;
-      const silence = now - peer.heardAt;
+      const silence = now - peer.silentSince;
       const patience = silenceMs + Math.min(silenceMs, latencies * peer.latencyMs);
-      const isOdd = !peer.phi.hasLearnt || peer.phi.at(now) > phiMax;
-      if (silence > patience && isOdd) {
+      const isOdd = (): boolean => !peer.phi.hasLearnt || peer.phi.at(now) > phiMax;
+      if (silence > patience && isOdd()) {
         this.#suspect(peer, now, `silent for ${Math.round(silence)} ms`);
       } else if (peer.misses >= missesMax && silence > patience / 3) {
         this.#suspect(peer, now, `${peer.misses} requests without an answer`);
@@ -148,6 +177,7 @@ export class Liveness implements LivenessView {
   forgive(now: Millis): void {
     for (const peer of this.#peers.values()) {
       peer.heardAt = Math.max(peer.heardAt, now);
+      if (peer.silentSince !== undefined) peer.silentSince = now;
       peer.misses = 0;
       peer.phi.forgive(now);
     }
