@@ -5,30 +5,10 @@ import { foundRing } from "../../src/core/members/founding.ts";
 import { plan } from "../../src/core/ring/planner.ts";
 import { Ring } from "../../src/core/ring/ring.ts";
 import type { Member, RingState } from "../../src/core/ring/ring-state.ts";
-
-const clusterId = "5eed".repeat(8);
-
-function memberOf(id: number, more: Partial<Member> = {}): Member {
-  const address = `n${id}:7400`;
-  return { id, address, dc: "dc1", rack: "r1", weight: 1, state: "member", ...more };
-}
+import { clusterId, memberOf, ringOf as ownedRingOf } from "../support/council.ts";
 
 function stateOf(members: readonly Member[], more: Partial<RingState> = {}): RingState {
-  const n = more.n ?? 3;
-  const empty = Array.from({ length: 64 }, () => []);
-  const owners = more.owners ?? plan(members, n, empty);
-  return {
-    clusterId,
-    generation: 1,
-    epoch: 1,
-    n,
-    members,
-    owners,
-    moves: [],
-    buckets: [],
-    staged: [],
-    ...more,
-  };
+  return { ...ownedRingOf(members, 64, more.n), ...more };
 }
 
 function ringOf(count: number): Ring {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { digestOf } from "../../src/core/clock/digest.ts";
 import { contextOf } from "../../src/core/clock/versions.ts";
-import type { RoundState, StoreOutcome } from "../../src/core/event.ts";
+import type { RoundState, StoreOutcome, StoreWork } from "../../src/core/event.ts";
 import { type Key, partitionOf } from "../../src/core/key.ts";
 import { copyKey, own } from "../../src/store/keyspace.ts";
 import type { Store } from "../../src/store/store.ts";
@@ -23,6 +23,7 @@ const cart = keyFrom("cart");
 const partition = partitionOf(cart, partitions);
 
 type Cut = Extract<StoreOutcome, { kind: "cut" }>;
+type Floor = Extract<StoreWork, { kind: "raise-floor" }>["floor"];
 
 async function cutOf(store: Store, of = partition): Promise<Cut> {
   const outcome = await ask(store, { kind: "cut", partition: of });
@@ -34,11 +35,14 @@ async function cutOf(store: Store, of = partition): Promise<Cut> {
 async function cleanUp(store: Store, round: number, expiredBefore = 0, of = partition) {
   await store.ready();
   const { events } = await cutOf(store, of);
-  await ask(store, { kind: "promise", partition: of, round });
-  const floor = { round, events, expiredBefore };
-  await ask(store, { kind: "raise-floor", partition: of, floor });
+  await raise(store, { round, events, expiredBefore }, of);
   await swept(store, of);
-  return floor;
+}
+
+/** A floor that was promised before. */
+async function raise(store: Store, floor: Floor, of = partition): Promise<void> {
+  await ask(store, { kind: "promise", partition: of, round: floor.round });
+  await ask(store, { kind: "raise-floor", partition: of, floor });
 }
 
 async function stateOf(store: Store, of = partition): Promise<RoundState | undefined> {
@@ -79,9 +83,7 @@ describe("below the floor", () => {
     const seen = await heldOf(store, cart);
     await coordinate(store, cart, change("eggs"), { context: contextOf(seen) });
     const before = await heldOf(store, cart);
-    await ask(store, { kind: "promise", partition, round: 1 });
-    const floor = { round: 1, events, expiredBefore: 0 };
-    await ask(store, { kind: "raise-floor", partition, floor });
+    await raise(store, { round: 1, events, expiredBefore: 0 });
     await swept(store);
     expect(await heldOf(store, cart)).toEqual(before);
     await closeStore(opened);
@@ -128,13 +130,21 @@ async function bytesOf(
 }
 
 describe("from an older round", () => {
-  test("a value that was deleted and forgotten does not come back", async () => {
+  const milk = foreign("milk");
+
+  /** The milk came, was deleted, and is forgotten. */
+  async function openWithoutMilk() {
     const opened = await openStore();
     const { store } = opened;
-    const milk = foreign("milk");
     await ask(store, { kind: "merge", entries: [{ key: cart, versions: milk }], round: 0 });
     await coordinate(store, cart, change(undefined), { context: contextOf(milk) });
     await cleanUp(store, 1);
+    return opened;
+  }
+
+  test("a value that was deleted and forgotten does not come back", async () => {
+    const opened = await openWithoutMilk();
+    const { store } = opened;
     const late = { kind: "merge", entries: [{ key: cart, versions: milk }] } as const;
     expect(await ask(store, { ...late, round: 0 })).toMatchObject({ changed: 0, stale: 1 });
     expect(valuesIn(await heldOf(store, cart))).toEqual([]);
@@ -145,12 +155,8 @@ describe("from an older round", () => {
   });
 
   test("what is new comes, without what is stale", async () => {
-    const opened = await openStore();
+    const opened = await openWithoutMilk();
     const { store } = opened;
-    const milk = foreign("milk");
-    await ask(store, { kind: "merge", entries: [{ key: cart, versions: milk }], round: 0 });
-    await coordinate(store, cart, change(undefined), { context: contextOf(milk) });
-    await cleanUp(store, 1);
     const both = foreign("eggs");
     const siblings = [...milk.siblings, ...both.siblings];
     const versions = { ...both, siblings };
@@ -167,9 +173,8 @@ describe("a floor", () => {
     await store.ready();
     await coordinate(store, cart, change("milk"));
     const { events } = await cutOf(store);
-    await ask(store, { kind: "promise", partition, round: 1 });
     const floor = { round: 1, events, expiredBefore: 0 };
-    await ask(store, { kind: "raise-floor", partition, floor });
+    await raise(store, floor);
     // The floor is durable; nothing that came after it is.
     const again = await openStore(opened.disk.crash({ survival: 0 }));
     await again.store.ready();
