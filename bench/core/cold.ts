@@ -3,7 +3,7 @@
  * under 128 readers. Reads are slow only once the database is open. As in Node, four asynchronous
  * reads go on at once and the others queue behind them.
  */
-import { inlineWorkers } from "../../native-free-engine/compaction/workers.ts";
+import { threadWorkers } from "../../native-free-engine/compaction/thread-workers.ts";
 import type { Disk, DiskFile } from "../../native-free-engine/disk/disk.ts";
 import { nodeDisk } from "../../native-free-engine/disk/node-disk.ts";
 import { openOn } from "../../native-free-engine/open.ts";
@@ -40,7 +40,8 @@ export async function cold(request: SceneRequest): Promise<Fact[]> {
   const slow = slowDisk();
   const world = { disk: slow.disk, clock: systemClock };
   const opened = await openOn(
-    { ...world, workers: inlineWorkers(slow.disk, systemClock) },
+    // As in production: what is compacted meanwhile is read by another thread.
+    { ...world, workers: threadWorkers() },
     directory,
     { cacheBytes },
     { memoryBytes: 2 ** 30, newIdentity: () => ({ databaseId: "00".repeat(16), hashSeed: 7 }) },
