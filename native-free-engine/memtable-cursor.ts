@@ -42,7 +42,7 @@ export class MemtableCursor implements Cursor {
     this.#memtable = memtable;
     this.bytes = memtable.arena;
     this.#words = wordsOf(memtable.arena);
-    this.#order = memtable.order();
+    this.#order = memtable.order(limits.limit);
     this.#limit = limits.limit;
     this.#skip = limits.skip;
   }

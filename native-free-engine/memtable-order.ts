@@ -8,6 +8,10 @@
  * without sorting, and a scan after k new keys finds k buckets and sorts the few it walks over.
  * One array of all keys, merged anew, made 50 entries after a put cost 60 to 70 us; this, 30.
  *
+ * Taking in the keys of a full memtable is the work of 30 to 40 ms, so it comes in slices: whoever
+ * can wait lets the loop turn between them (open-scan.ts). The key space is divided first, by a
+ * sample of all keys that there are, so that a key is put where it belongs once and for all.
+ *
  * What a cursor was given stays as it is: sorting makes a new array. Keys that come later may
  * stand in buckets that the cursor reaches later; it tells them by their offsets.
  */
@@ -19,9 +23,16 @@ import { mergeOperations, sortOperations } from "./log/sort-operations.ts";
 const bucketMax = 512;
 /** Keys a bucket begins with, about: half, so that it is not cut again soon. */
 const bucketAim = bucketMax / 2;
+/**
+ * A bucket with more keys is cut although nobody has reached it yet, one in each slice: cutting so
+ * many takes 1 ms, and keys that come in ascending order all go to the last bucket.
+ */
+const bucketLarge = 4096;
 /** Keys looked at for each bucket to be: enough that few are twice as large as others. */
 const samplesPerBucket = 8;
 const bucketsPerCut = 1024;
+/** Keys taken in at a time: the work of 0.3 ms. */
+const takenAtOnce = 1024;
 
 const noKeys: Int32Array = new Int32Array(0);
 
@@ -36,11 +47,14 @@ export class MemtableOrder {
   #arena: Uint8Array;
   #words: Int32Array;
   readonly #buckets: Bucket[] = [];
+  /** Those that have grown large, until they are cut. */
+  readonly #large: Bucket[] = [];
   /** Of the smallest key of each bucket behind what all keys share, to search in one array. */
   #heads = new Float64Array(0);
   /** What all keys share: so many first bytes of the first operation. */
   #shared = 0;
   #first = 0;
+  #size = 0;
 
   constructor(arena: Uint8Array, words: Int32Array) {
     this.#arena = arena;
@@ -53,24 +67,24 @@ export class MemtableOrder {
     this.#words = words;
   }
 
-  /** Takes in the first operations of keys that it does not have yet. */
-  add(operations: Int32Array): void {
-    const first = operations[0];
+  /** So many keys were taken in, in the order of their arrival. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Takes in some more of all keys that there are, each given by its first operation. */
+  takeIn(all: Int32Array): void {
+    const first = all[0];
     if (first === undefined) return;
-    const isFirst = this.#buckets.length === 0;
-    if (isFirst) {
-      this.#first = first;
-      this.#shared = this.#lengthOf(first);
-      this.#buckets.push({ low: first, sorted: noKeys, tail: [] });
-      this.#findHeads();
-    }
-    const shared = this.#sharedWith(operations);
-    if (shared < this.#shared) {
-      this.#shared = shared;
-      this.#findHeads();
-    }
-    if (isFirst && operations.length > bucketMax) this.#cut(0, operations);
-    else this.#spread(operations);
+    if (this.#size === 0) this.#begin(first, all);
+    const some = all.subarray(this.#size, this.#size + takenAtOnce);
+    this.#size += some.length;
+    this.#share(some);
+    this.#spread(some);
+    const large = this.#large.pop();
+    if (large === undefined) return;
+    const place = this.#buckets.indexOf(large);
+    if (place >= 0) this.#cut(place);
   }
 
   /** The bytes with which all keys begin. */
@@ -125,6 +139,15 @@ export class MemtableOrder {
     return rank;
   }
 
+  /** Divides the key space for all that will be taken in. */
+  #begin(first: number, all: Int32Array): void {
+    this.#first = first;
+    this.#shared = this.#lengthOf(first);
+    this.#buckets.push({ low: first, sorted: noKeys, tail: [] });
+    if (all.length > bucketMax) this.#divide(0, all);
+    else this.#findHeads();
+  }
+
   #sortedAt(place: number, step: 1 | -1): Int32Array {
     let at = place;
     for (let parts = this.#settle(at); parts > 1; parts = this.#settle(at)) {
@@ -137,7 +160,7 @@ export class MemtableOrder {
   #settle(place: number): number {
     const bucket = this.#buckets[place]!;
     if (bucket.tail.length === 0) return 1;
-    if (sizeOf(bucket) > bucketMax) return this.#cut(place, allOf(bucket));
+    if (sizeOf(bucket) > bucketMax) return this.#cut(place);
     const fresh = Int32Array.from(bucket.tail);
     sortOperations(this.#arena, fresh);
     bucket.sorted = mergeOperations(this.#arena, bucket.sorted, fresh);
@@ -145,10 +168,19 @@ export class MemtableOrder {
     return 1;
   }
 
-  /** Replaces a bucket by several, with all these keys; returns how many. */
-  #cut(place: number, all: Int32Array): number {
+  /** Replaces a bucket by several, with the same keys; returns how many. */
+  #cut(place: number): number {
+    const all = allOf(this.#buckets[place]!);
+    const parts = this.#divide(place, all);
+    this.#spread(all);
+    return parts;
+  }
+
+  /** Replaces a bucket by several empty ones, for these keys; returns how many. */
+  #divide(place: number, all: Int32Array): number {
     const parts = Math.min(bucketsPerCut, Math.round(all.length / bucketAim));
     const samples = samplesOf(all, parts * samplesPerBucket);
+    this.#share(samples);
     sortOperations(this.#arena, samples);
     // No sample is picked twice, so every part has a key: a cut always gets further.
     const cut = Array.from({ length: parts }, (_, i): Bucket => {
@@ -157,7 +189,6 @@ export class MemtableOrder {
     });
     this.#buckets.splice(place, 1, ...cut);
     this.#findHeads();
-    this.#spread(all);
     return parts;
   }
 
@@ -170,7 +201,8 @@ export class MemtableOrder {
       const at = this.#keyOf(operation);
       const length = this.#lengthOf(operation);
       const head = headOf(arena, at + shared, length - shared);
-      buckets[this.#search(head, arena, at, length)]!.tail.push(operation);
+      const bucket = buckets[this.#search(head, arena, at, length)]!;
+      if (bucket.tail.push(operation) === bucketLarge) this.#large.push(bucket);
     }
   }
 
@@ -209,7 +241,8 @@ export class MemtableOrder {
     });
   }
 
-  #sharedWith(operations: Int32Array): number {
+  /** From now on all keys share no more than these do. */
+  #share(operations: Int32Array): void {
     const arena = this.#arena;
     const firstAt = this.#keyOf(this.#first);
     let shared = this.#shared;
@@ -218,7 +251,9 @@ export class MemtableOrder {
       const at = this.#keyOf(operation);
       shared = sharedPrefixBytes(arena, firstAt, shared, arena, at, this.#lengthOf(operation));
     }
-    return shared;
+    if (shared === this.#shared) return;
+    this.#shared = shared;
+    this.#findHeads();
   }
 
   #compare(operation: number, key: Uint8Array, at: number, length: number): number {

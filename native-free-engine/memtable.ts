@@ -20,12 +20,9 @@ import {
   operationHeaderBytes,
 } from "./log/operation.ts";
 import { fileHeaderBytes, logMagic, recordHeaderBytes, writeFileHeader } from "./log/record.ts";
+import { arenaBytesFor, type MemtableBuffers, newBuffers } from "./memtable-buffers.ts";
 import { MemtableOrder } from "./memtable-order.ts";
 import type { Found } from "./table/found.ts";
-
-/** Arenas start small, because a program may open a thousand databases and write to few. */
-const firstArenaBytes = 64 << 10;
-const firstIndexSlots = 1 << 10;
 
 export interface MemtableOptions {
   readonly logNumber: number;
@@ -38,17 +35,6 @@ export interface MemtableOptions {
   readonly full: boolean;
   /** Of a memtable of the same size that nobody reads any more. */
   readonly buffers?: MemtableBuffers | undefined;
-}
-
-/**
- * The memory of a memtable. It is handed on from one to the next, because fresh pages cost a fault
- * each, and because a worker thread keeps the arenas it has seen alive until its own next
- * collection. Nothing relies on zeros but the index.
- */
-export interface MemtableBuffers {
-  readonly arena: SharedArrayBuffer;
-  readonly index: Int32Array;
-  readonly keys: Int32Array;
 }
 
 export class Memtable {
@@ -73,7 +59,6 @@ export class Memtable {
   #superseded: Uint8Array;
   /** Knows the first so many keys; made for the first reader. */
   #order: MemtableOrder | undefined;
-  #orderedCount = 0;
   /** Views that may read this memtable after the tree has let go of it. */
   #readers = 0;
 
@@ -277,14 +262,29 @@ export class Memtable {
     found.sequence = this.firstSequence + at;
   }
 
-  /** All keys of now, in order. It may be kept: later keys can be told by their offsets. */
-  order(): MemtableOrder {
+  /**
+   * The keys in order, with all of those that were written below the offset `limit`. It may be
+   * kept: later keys can be told by their offsets.
+   */
+  order(limit: number): MemtableOrder {
     this.#order ??= new MemtableOrder(this.#arena, this.#words);
-    if (this.#orderedCount < this.#keyCount) {
-      this.#order.add(this.#keys.subarray(this.#orderedCount, this.#keyCount));
-      this.#orderedCount = this.#keyCount;
-    }
+    while (!this.#isInOrder(this.#order, limit)) this.#orderMore(this.#order);
     return this.#order;
+  }
+
+  /** A slice of the work that `order` would do at once; true when nothing of it is left. */
+  orderMore(limit: number): boolean {
+    this.#order ??= new MemtableOrder(this.#arena, this.#words);
+    if (!this.#isInOrder(this.#order, limit)) this.#orderMore(this.#order);
+    return this.#isInOrder(this.#order, limit);
+  }
+
+  #isInOrder({ size }: MemtableOrder, limit: number): boolean {
+    return size === this.#keyCount || this.#keys[size]! >= limit;
+  }
+
+  #orderMore(order: MemtableOrder): void {
+    order.takeIn(this.#keys.subarray(0, this.#keyCount));
   }
 
   #put(input: string | Uint8Array, at: number): number {
@@ -335,7 +335,7 @@ export class Memtable {
   #growArena(need: number): void {
     let bytes = this.#arena.length;
     while (bytes < need) bytes *= 4;
-    const buffer = new SharedArrayBuffer(align(Math.min(bytes, this.#bytesMax)));
+    const buffer = new SharedArrayBuffer(arenaBytesFor(Math.min(bytes, this.#bytesMax)));
     const arena = new Uint8Array(buffer);
     arena.set(new Uint8Array(this.#arena.buffer, 0, this.#end));
     this.#useArena(buffer);
@@ -370,30 +370,4 @@ export class Memtable {
     keys.set(this.#keys);
     this.#keys = keys;
   }
-}
-
-/** Size of the arena of a memtable that is made at full size. */
-export function usualArenaBytes(bytesMax: number): number {
-  return align(Math.max(bytesMax, fileHeaderBytes));
-}
-
-function newBuffers(options: MemtableOptions): MemtableBuffers {
-  const bytes = options.full ? options.bytesMax : Math.min(options.bytesMax, firstArenaBytes);
-  const slots = options.full ? slotsFor(options.bytesMax) : firstIndexSlots;
-  return {
-    arena: new SharedArrayBuffer(align(Math.max(bytes, fileHeaderBytes))),
-    index: new Int32Array(2 * slots),
-    keys: new Int32Array(slots / 2),
-  };
-}
-
-/** Slots for a full arena of entries of some 64 bytes at half load, a power of two. */
-function slotsFor(bytes: number): number {
-  let slots = firstIndexSlots;
-  while (slots < bytes >>> 6) slots *= 2;
-  return slots;
-}
-
-function align(bytes: number): number {
-  return (bytes + 7) & ~7;
 }

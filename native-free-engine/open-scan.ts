@@ -4,6 +4,7 @@ import { compare, sharedPrefixBytes } from "./base/bytes.ts";
 import { describe } from "./base/text.ts";
 import type { SnapshotMark } from "./compaction/job.ts";
 import type { Cursor } from "./cursor.ts";
+import type { Memtable } from "./memtable.ts";
 import { MemtableCursor } from "./memtable-cursor.ts";
 import type { EngineParts } from "./parts.ts";
 import { boundsOf } from "./range.ts";
@@ -12,7 +13,7 @@ import { EngineScan, type ScanBounds } from "./scan.ts";
 import type { TableHandle } from "./table-set.ts";
 import type { View } from "./tree.ts";
 import { overlapSpan, overlaps } from "./version.ts";
-import { BackwardWalk, ForwardWalk } from "./walk.ts";
+import { BackwardWalk, ForwardWalk, type Walk } from "./walk.ts";
 
 export function openScan(
   parts: EngineParts,
@@ -23,11 +24,15 @@ export function openScan(
   const limit = limitOf(options.limit);
   const view = parts.tree.view();
   const seen = mark ?? { sequence: view.sequence - 1, time: parts.clock.now() };
-  const cursors = cursorsOf(parts, view, bounds, seen.sequence);
   const reverse = options.reverse === true;
-  const walk = reverse ? new BackwardWalk(cursors, seen) : new ForwardWalk(cursors, seen);
+  let cursors: readonly Cursor[] = [];
+  const begin = (): Walk | undefined => {
+    if (!areInOrder(view.memtables, seen.sequence)) return undefined;
+    cursors = cursorsOf(parts, view, bounds, seen.sequence);
+    return reverse ? new BackwardWalk(cursors, seen) : new ForwardWalk(cursors, seen);
+  };
   const scan: EngineScan = new EngineScan({
-    walk,
+    begin,
     bounds,
     limit,
     reverse,
@@ -77,6 +82,16 @@ function describeLimit(limit: unknown): string {
   return typeof limit === "number" ? String(limit) : describe(limit);
 }
 
+/** Whether the first reader need not wait; if not, a slice of what it waits for is done. */
+function areInOrder(memtables: readonly Memtable[], sequence: number): boolean {
+  return memtables.every((memtable) => memtable.orderMore(limitIn(memtable, sequence)));
+}
+
+/** The offset below which a reader of that sequence sees operations. */
+function limitIn(memtable: Memtable, sequence: number): number {
+  return sequence + 1 - memtable.firstSequence;
+}
+
 /** Newest first: memtables, tables of level 0, then one cursor for each deeper level. */
 function cursorsOf(parts: EngineParts, view: View, bounds: ScanBounds, sequence: number): Cursor[] {
   const within = { smallest: bounds.low, largest: bounds.high };
@@ -87,10 +102,11 @@ function cursorsOf(parts: EngineParts, view: View, bounds: ScanBounds, sequence:
     .map(({ metas, tables }) => tables.slice(...overlapSpan(metas, within)))
     .filter((tables) => tables.length > 0);
   const memtables = view.memtables.filter(
-    (memtable) => memtable.keyCount > 0 && memtable.firstSequence <= sequence,
+    (memtable) =>
+      memtable.firstSequence <= sequence && memtable.order(limitIn(memtable, sequence)).size > 0,
   );
   const skip = sharedByAll([
-    ...memtables.map((memtable) => memtable.order().prefix()),
+    ...memtables.map((memtable) => memtable.order(limitIn(memtable, sequence)).prefix()),
     ...fresh.flatMap(({ meta }) => [meta.smallest, meta.largest]),
     // What the ends of a run share, all between them does.
     ...runs.flatMap((run) => [run[0]!.meta.smallest, run.at(-1)!.meta.largest]),
@@ -98,10 +114,9 @@ function cursorsOf(parts: EngineParts, view: View, bounds: ScanBounds, sequence:
   const mayRead = () => parts.pace.synchronous();
   const runCursor = (tables: readonly TableHandle[]) => new RunCursor(tables, { skip, mayRead });
   return [
-    ...memtables.map((memtable) => {
-      const limit = sequence + 1 - memtable.firstSequence;
-      return new MemtableCursor(memtable, { limit, skip });
-    }),
+    ...memtables.map(
+      (memtable) => new MemtableCursor(memtable, { limit: limitIn(memtable, sequence), skip }),
+    ),
     ...fresh.map((handle) => runCursor([handle])),
     ...runs.map(runCursor),
   ];

@@ -1,7 +1,8 @@
 /**
  * A scan: entries of one view in key order, a batch at a time. The work is synchronous in slices
  * of about a millisecond, so that a long scan never holds up the loop; where the disk has proved
- * slow, it waits for asynchronous reads instead.
+ * slow, it waits for asynchronous reads instead. The walk begins with the first batch, because a
+ * large memtable that nobody has scanned yet has to be put in order before, in slices too.
  */
 import type { Pair, Scan } from "./api.ts";
 import { compareBytes } from "./base/bytes.ts";
@@ -21,6 +22,8 @@ let pack = new Uint8Array(0);
 let packed = 0;
 /** A scan that yields little still makes cursors and seeks: as much work as so many gets. */
 const unitsPerCall = 8;
+/** As much work as makes the turn look at the clock. */
+const unitsPerLook = 16;
 /** Entries between two looks at the clock. */
 const entriesPerLook = 64;
 const nothing = new Uint8Array(0);
@@ -33,7 +36,8 @@ export interface ScanBounds {
 }
 
 export interface ScanParts {
-  readonly walk: Walk;
+  /** Makes the walk; undefined when the sources need another slice of work before. */
+  begin(): Walk | undefined;
   readonly bounds: ScanBounds;
   readonly reverse: boolean;
   readonly limit: number;
@@ -45,6 +49,9 @@ export interface ScanParts {
 
 export class EngineScan implements Scan {
   readonly #parts: ScanParts;
+  #walk: Walk | undefined;
+  /** Where the walk will begin, when it was told before there was one. */
+  #sought: Uint8Array | undefined;
   #left: number;
   #started = false;
   #busy = false;
@@ -67,13 +74,21 @@ export class EngineScan implements Scan {
       // Many short scans are one long one to the loop. They wait before the work: with what 128 of
       // them had read waiting for the turn, collecting garbage took a third of the time, and 50
       // entries cost 60 us instead of 25.
-      const { walk, turn } = this.#parts;
+      const { turn } = this.#parts;
       if (turn.isOver(unitsPerCall)) await turn.admission();
-      if (this.#closed) throw new EngineError("CLOSED", "the scan was closed while it waited");
+      this.#walk ??= this.#parts.begin();
+      while (this.#walk === undefined && !this.#closed) {
+        if (turn.isOver(unitsPerLook)) await turn.later(undefined);
+        this.#walk = this.#parts.begin();
+      }
+      const walk = this.#walk;
+      if (this.#closed || walk === undefined) {
+        throw new EngineError("CLOSED", "the scan was closed while it waited");
+      }
       const pairs: Pair[] = [];
       const want = Math.min(count, this.#left);
       while (pairs.length < want && !this.#ended) {
-        this.#fill(pairs, want);
+        this.#fill(walk, pairs, want);
         if (pairs.length === want || this.#ended) break;
         if (walk.state === blocked) await walk.load();
         if (turn.isOver(entriesPerLook)) await turn.later(undefined);
@@ -92,19 +107,9 @@ export class EngineScan implements Scan {
     if (this.#closed) throw new EngineError("CLOSED", "the scan is closed");
     if (this.#busy) throw new TypeError("a scan cannot seek while nextMany runs");
     const length = takeKey(key);
-    const { low, high } = this.#parts.bounds;
-    this.#started = true;
     this.#ended = false;
-    if (this.#parts.reverse) {
-      const beyond =
-        high !== undefined && compareBytes(register, 0, length, high, 0, high.length) >= 0;
-      if (beyond) this.#start();
-      else this.#parts.walk.seek(register, 0, length, true);
-    } else {
-      const before = low !== undefined && compareBytes(register, 0, length, low, 0, low.length) < 0;
-      if (before) this.#start();
-      else this.#parts.walk.seek(register, 0, length, true);
-    }
+    if (this.#walk === undefined) this.#sought = register.slice(0, length);
+    else this.#seek(this.#walk, register, length);
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Pair, void, undefined> {
@@ -130,8 +135,17 @@ export class EngineScan implements Scan {
     this.#parts.onClose();
   }
 
-  #start(): void {
-    const { walk, reverse, bounds } = this.#parts;
+  #seek(walk: Walk, key: Uint8Array, length: number): void {
+    const { reverse, bounds } = this.#parts;
+    const edge = reverse ? bounds.high : bounds.low;
+    const side = edge === undefined ? 0 : compareBytes(key, 0, length, edge, 0, edge.length);
+    this.#started = true;
+    if (edge !== undefined && (reverse ? side >= 0 : side < 0)) this.#start(walk);
+    else walk.seek(key, 0, length, true);
+  }
+
+  #start(walk: Walk): void {
+    const { reverse, bounds } = this.#parts;
     this.#started = true;
     const { low, high } = bounds;
     const from = reverse ? high : low;
@@ -140,9 +154,13 @@ export class EngineScan implements Scan {
   }
 
   /** Adds entries until there are enough, the turn is over, or a read is needed. */
-  #fill(pairs: Pair[], want: number): void {
-    const { walk, turn } = this.#parts;
-    if (!this.#started) this.#start();
+  #fill(walk: Walk, pairs: Pair[], want: number): void {
+    const { turn } = this.#parts;
+    if (!this.#started) {
+      const sought = this.#sought;
+      if (sought === undefined) this.#start(walk);
+      else this.#seek(walk, sought, sought.length);
+    }
     for (let looked = 0; pairs.length < want && walk.state !== blocked; looked++) {
       if (looked === entriesPerLook) {
         if (turn.isOver(entriesPerLook >> 1)) return;

@@ -8,7 +8,8 @@ import type { Disk } from "./disk/disk.ts";
 import { logName } from "./files.ts";
 import { Log } from "./log/log.ts";
 import { fileHeaderBytes, recordHeaderBytes } from "./log/record.ts";
-import { Memtable, type MemtableBuffers, usualArenaBytes } from "./memtable.ts";
+import { Memtable } from "./memtable.ts";
+import { arenaBytesFor, type MemtableBuffers } from "./memtable-buffers.ts";
 import type { Settings } from "./options.ts";
 import type { Segment } from "./segment.ts";
 import type { OpenTables } from "./table-set.ts";
@@ -127,7 +128,7 @@ export class Segments implements CommitSteps {
   }
 
   #keepBuffers(memtable: Memtable): void {
-    const isUsual = memtable.arena.length === usualArenaBytes(this.#parts.settings.memtableBytes);
+    const isUsual = memtable.arena.length === arenaBytesFor(this.#parts.settings.memtableBytes);
     if (!isUsual || this.#spare.length >= sparesMax) return;
     const buffers = memtable.giveBuffers();
     if (buffers !== undefined) this.#spare.push(buffers);

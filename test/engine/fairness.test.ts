@@ -148,6 +148,50 @@ describe("a timer fires on time", () => {
   }
 });
 
+describe("the first look at a full memtable", () => {
+  const firsts: Record<string, (engine: Engine) => Promise<unknown>> = {
+    "a scan": (fresh) => fresh.scan().nextMany(1),
+    "a scan backward": (fresh) => fresh.scan({ reverse: true }).nextMany(1),
+    "a seek": (fresh) => {
+      const scan = fresh.scan();
+      scan.seek(nameOf(77));
+      return scan.nextMany(1);
+    },
+  };
+  for (const [name, first] of Object.entries(firsts)) {
+    test(`by ${name} lets the loop turn, again and again`, async () => {
+      const disk = new MemoryDisk();
+      const clock = new ModelClock();
+      const fresh = await openOn(
+        { disk, clock, workers: inlineWorkers(disk, clock) },
+        "/db",
+        { memtableBytes: 64 << 20 },
+        {
+          memoryBytes: 1 << 28,
+          newIdentity: () => ({ databaseId: "00".repeat(16), hashSeed: 7 }),
+        },
+      );
+      for (let from = 0; from < entries; from += 1000) {
+        const puts = namesFrom(from, 1000).map((key) => ({ type: "put" as const, key, value: "" }));
+        await fresh.batch(puts);
+      }
+      // Each look at the clock takes a while by this clock, so that turns are soon over.
+      clock.lookMs = 2;
+      let turns = 0;
+      let isOver = false;
+      const turn = (): void => {
+        turns += 1;
+        if (!isOver) setImmediate(turn);
+      };
+      setImmediate(turn);
+      await first(fresh);
+      isOver = true;
+      expect(turns).toBeGreaterThan(entries / 2048);
+      await fresh.close();
+    });
+  }
+});
+
 describe("on a disk whose reads take 5 ms", () => {
   const reads: Record<string, (slow: Engine) => Promise<unknown>> = {
     get: async (slow) => {

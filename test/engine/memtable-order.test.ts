@@ -120,6 +120,8 @@ describe("the order of a memtable", () => {
           keys.push(key);
           written.put(key);
         }
+        // Somebody else may be half-way through putting it in order.
+        if (pick(random, 4) === 0) written.memtable.orderMore(written.memtable.end);
         if (pick(random, 4) === 0) cursors.push(new Watched(written));
         if (cursors.length > 6) cursors.splice(pick(random, cursors.length), 1);
         for (const cursor of cursors) cursor.move(random, keyOf(random, pick(random, 5000)));
@@ -141,6 +143,26 @@ describe("the order of a memtable", () => {
     expect(forward).toEqual(written.now());
     expect(backward.reverse()).toEqual(forward);
   });
+
+  for (const [name, keyOf] of Object.entries(shapes)) {
+    test(`is the same when it is made in slices between puts: ${name}`, () => {
+      const random = randomFrom(seed + 3);
+      const written = new Written();
+      for (let i = 0; i < 12_000; i++) written.put(keyOf(random, i));
+      const limit = written.memtable.end;
+      const expected = written.now();
+      let slices = 1;
+      for (; !written.memtable.orderMore(limit); slices++) {
+        for (let i = 0; i < 100; i++) written.put(keyOf(random, 12_000 + 100 * slices + i));
+      }
+      const distinct = written.memtable.keyCount;
+      expect(slices).toBeGreaterThanOrEqual(Math.floor(Math.min(expected.length, distinct) / 1024));
+      const shownKeys: unknown[] = [];
+      const cursor = new MemtableCursor(written.memtable, { limit, skip: 0 });
+      for (cursor.first(); cursor.state === atEntry; cursor.next()) shownKeys.push(shown(cursor));
+      expect(shownKeys).toEqual(expected);
+    });
+  }
 
   test("tells what share of the keys lies between two", () => {
     const random = randomFrom(seed + 2);

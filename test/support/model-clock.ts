@@ -5,8 +5,7 @@
  */
 import type { SteerableClock } from "../../native-free-engine/disk/memory-disk.ts";
 
-/** Each look takes that long, and each turn of the loop while there are sleepers. */
-const lookMs = 0.02;
+/** Each turn of the loop takes that long while there are sleepers. */
 const turnMs = 2;
 
 interface Sleeper {
@@ -15,6 +14,8 @@ interface Sleeper {
 }
 
 export class ModelClock implements SteerableClock {
+  /** Each look takes that long. */
+  lookMs = 0.02;
   #wall = 1_700_000_000_000;
   #elapsed = 0;
   #sleepers: Sleeper[] = [];
@@ -25,7 +26,7 @@ export class ModelClock implements SteerableClock {
   }
 
   elapsed(): number {
-    this.#elapsed += lookMs;
+    this.#elapsed += this.lookMs;
     return this.#elapsed;
   }
 

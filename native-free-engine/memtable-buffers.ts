@@ -1,0 +1,42 @@
+/**
+ * The memory of a memtable. It is handed on from one to the next, because fresh pages cost a fault
+ * each, and because a worker thread keeps the arenas it has seen alive until its own next
+ * collection. Nothing relies on zeros but the index.
+ */
+import { fileHeaderBytes } from "./log/record.ts";
+
+export interface MemtableBuffers {
+  readonly arena: SharedArrayBuffer;
+  readonly index: Int32Array;
+  readonly keys: Int32Array;
+}
+
+/** Arenas start small, because a program may open a thousand databases and write to few. */
+const firstArenaBytes = 64 << 10;
+const firstIndexSlots = 1 << 10;
+
+/** `full`: at the size that it may grow to, else small. */
+export function newBuffers(size: {
+  readonly bytesMax: number;
+  readonly full: boolean;
+}): MemtableBuffers {
+  const bytes = size.full ? size.bytesMax : Math.min(size.bytesMax, firstArenaBytes);
+  const slots = size.full ? slotsFor(size.bytesMax) : firstIndexSlots;
+  return {
+    arena: new SharedArrayBuffer(arenaBytesFor(bytes)),
+    index: new Int32Array(2 * slots),
+    keys: new Int32Array(slots / 2),
+  };
+}
+
+/** Bytes of an arena that holds so many. */
+export function arenaBytesFor(bytes: number): number {
+  return (Math.max(bytes, fileHeaderBytes) + 7) & ~7;
+}
+
+/** Slots for a full arena of entries of some 64 bytes at half load, a power of two. */
+function slotsFor(bytes: number): number {
+  let slots = firstIndexSlots;
+  while (slots < bytes >>> 6) slots *= 2;
+  return slots;
+}
