@@ -1,8 +1,8 @@
 /**
  * Anti-entropy (Dynamo, section 4.7): this node's copies compared with those of other owners, in
  * the background without end, so that a replica that missed a write gets it even if hints and read
- * repair do not bring it. Partitions being filled come first and at full speed, then an operator's
- * wish, then the rotation at the pace that the budget leaves.
+ * repair do not bring it. Partitions being filled come first, then an operator's wish, which alone
+ * is at full speed, then the rotation at the pace that the budget leaves.
  *
  * Comparing is cheap and many partitions do it at a time; trading keys is not, and one walk does
  * it with each peer.
@@ -33,6 +33,8 @@ export interface ExchangeTuning {
   /** Walks with one peer, and of all walks those that trade keys. */
   readonly walksPerPeerMax: number;
   readonly tradesMax: number;
+  /** Filling trades keys for at most this part of the time, however idle the node is. */
+  readonly fillShareMax: number;
 }
 
 export const exchangeDefaults: ExchangeTuning = {
@@ -43,6 +45,7 @@ export const exchangeDefaults: ExchangeTuning = {
   retryMs: 500,
   walksPerPeerMax: 32,
   tradesMax: 4,
+  fillShareMax: 0.25,
 };
 
 /** New walks are begun so often: what begins together travels in one frame. */
@@ -50,6 +53,7 @@ const beginMs = 50;
 /** Of comparisons that fill: more at a time make requests wait for tens of milliseconds. */
 const fillingsAtOnce = 8;
 const shareMin = 0.02;
+const howToFill = { isThorough: true, isFilling: true } as const;
 
 /** What filling needs of the exchange, and tells it. */
 export interface FillingView extends StandingView {
@@ -95,6 +99,8 @@ interface Running {
 
 interface How {
   readonly isThorough: boolean;
+  /** Nobody waits for it: it leaves most of the time to requests. */
+  readonly isFilling?: boolean;
   /** Data that this node is not to hold any more: nothing is taken in. */
   readonly isGiving?: boolean;
   readonly done?: (now: Millis, end: WalkEnd) => void;
@@ -211,7 +217,7 @@ export class Exchanges {
       if (peers.some((peer) => this.#running.has(nameOf({ partition, peer })))) continue;
       const first = partition % Math.max(1, peers.length);
       const order = [...peers.slice(first), ...peers.slice(0, first)];
-      if (order.some((peer) => this.#begin(now, { partition, peer }, { isThorough: true }))) {
+      if (order.some((peer) => this.#begin(now, { partition, peer }, howToFill))) {
         left -= 1;
       }
     }
@@ -244,7 +250,9 @@ export class Exchanges {
       return false;
     }
     if (this.#walksWith(peer) >= tuning.walksPerPeerMax) return false;
-    const { isThorough, isGiving = false } = how;
+    const { isThorough, isFilling = false, isGiving = false } = how;
+    const isAtOnce = isThorough && !isFilling && !isGiving;
+    const shareMax = isFilling ? tuning.fillShareMax : 1;
     const walk: Walk = new Walk({
       peer,
       partition,
@@ -255,7 +263,7 @@ export class Exchanges {
       timeoutMs: tuning.timeoutMs,
       recheckMs: tuning.recheckMs,
       nextExchange: () => this.#nextExchange(peer, walk),
-      share: () => this.#share(),
+      share: () => (isAtOnce ? 1 : Math.min(shareMax, this.#share())),
       partitionOf: ({ key }) => this.#parts.ring().partitionOf(key),
       onReady: () => this.#ready.push(running),
       onEnd: (end, later) => this.#ended(later, running, end),

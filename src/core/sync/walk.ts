@@ -15,7 +15,7 @@ import { fanOut } from "./merkle.ts";
 import { Trade } from "./trade.ts";
 
 export interface WalkParts extends DialogueParts {
-  /** Spares nothing and leaves nothing out: for filling, and for an operator's command. */
+  /** Leaves nothing out: for filling, and for an operator's command. */
   readonly isThorough: boolean;
   /** The partition is not this node's any more: what it has is given, and nothing taken in. */
   readonly isGiving: boolean;
@@ -48,7 +48,7 @@ export class Walk {
     this.#dialogue = new Dialogue({
       ...parts,
       nextExchange: () => parts.nextExchange(),
-      share: () => (parts.isThorough && !parts.isGiving ? 1 : parts.share()),
+      share: () => parts.share(),
       onEnd: (end, now) => parts.onEnd(end, now),
     });
   }
