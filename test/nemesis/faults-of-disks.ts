@@ -1,10 +1,10 @@
 /** Disks that are full, and disks that lose their power. */
-import { isOn, type Kind } from "./kind.ts";
+import { areMostReady, isOn, type Kind } from "./kind.ts";
 import { between } from "./schedule.ts";
 
 export const fullDisk: Kind = {
   name: "full-disk",
-  everyMs: 8_000,
+  everyMs: 14_000,
   needs: ["memory-disk"],
   strike: ({ memory, cluster, mending }, random) => {
     const ms = between(random, 1_000, 6_000);
@@ -27,12 +27,13 @@ export const fullDisk: Kind = {
 /** The nodes of one rack, whose disks lose what was not synced. */
 export const powerCut: Kind = {
   name: "power-cut",
-  everyMs: 8_000,
+  everyMs: 18_000,
   needs: ["image"],
-  strike: async ({ image, cluster, mending }, random) => {
+  strike: async (scene, random) => {
+    const { image, cluster, mending } = scene;
     const awayMs = between(random, 0, 2_000);
     const nodes = cluster.nodes.filter((node) => isOn(node, image));
-    if (image === undefined || nodes.length === 0) return "";
+    if (image === undefined || nodes.length === 0 || !areMostReady(scene)) return "";
     // They must not see the disk fail and say so to others: without power nobody says anything.
     for (const node of nodes) node.hold();
     image.cutPower();

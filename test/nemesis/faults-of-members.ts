@@ -42,13 +42,13 @@ export const leave: Kind = {
 /** Once a run: so no acknowledged write loses more than one of its copies for good. */
 export const wipe: Kind = {
   name: "wipe",
-  everyMs: 15_000,
+  everyMs: 20_000,
   needs: ["signals"],
   strike: async (scene, random) => {
     const { cluster } = scene;
-    const node = victim(scene, random, ({ id }) => id !== undefined);
+    const node = victim(scene, random);
     const isFirst = cluster.nodes.every(({ wasWiped }) => !wasWiped);
-    if (node === undefined || !isFirst || !(await isAtRest(scene))) return "";
+    if (node?.id === undefined || !isFirst || !(await isAtRest(scene))) return "";
     await node.kill();
     cluster.wipe(node);
     node.wasWiped = true;
@@ -61,10 +61,10 @@ export const wipe: Kind = {
 /** One change of membership at a time; the others wait for it anyway. */
 async function isAtRest({ client, cluster }: Scene): Promise<boolean> {
   try {
-    const status = (await client.admin("status", {}, { timeoutMs: 1_000 })) as Status;
-    const { nodes, transfers, rebuilding } = status;
+    const status = (await client.admin("status", {}, { timeoutMs: 2_000 })) as Status;
+    const { nodes, transfers } = status;
     const areMembers = nodes.every(({ state }) => state === "member");
-    return transfers + rebuilding === 0 && areMembers && nodes.length === cluster.present.length;
+    return transfers === 0 && areMembers && nodes.length === cluster.present.length;
   } catch {
     return false;
   }

@@ -7,7 +7,7 @@ import { between, pick } from "./schedule.ts";
 /** Two sides, or one way only, or all but one in between, or one alone. */
 export const cut: Kind = {
   name: "cut",
-  everyMs: 5_000,
+  everyMs: 8_000,
   needs: ["links"],
   strike: (scene, random) => {
     const ms = between(random, 500, 6_000);
@@ -52,7 +52,7 @@ function someCut(
 
 export const weather: Kind = {
   name: "weather",
-  everyMs: 6_000,
+  everyMs: 8_000,
   needs: ["links"],
   strike: (scene, random) => {
     const ms = between(random, 1_000, 5_000);
@@ -71,7 +71,7 @@ export const weather: Kind = {
 /** A dead connection that nobody closes: each side only hears nothing any more. */
 export const halfOpen: Kind = {
   name: "half-open",
-  everyMs: 5_000,
+  everyMs: 9_000,
   needs: ["links"],
   strike: (scene, random) => {
     const link = pick(allLinks(scene), random);
@@ -84,7 +84,7 @@ export const halfOpen: Kind = {
 /** Only with TLS: plain frames trust TCP with this. */
 export const corruption: Kind = {
   name: "corruption",
-  everyMs: 5_000,
+  everyMs: 12_000,
   needs: ["links"],
   strike: (scene, random) => {
     const ms = between(random, 500, 3_000);
@@ -100,7 +100,7 @@ export const corruption: Kind = {
 /** The kernel itself drops what it should carry, and no connection hears of it. */
 export const vanish: Kind = {
   name: "vanish",
-  everyMs: 5_000,
+  everyMs: 10_000,
   needs: ["namespaces"],
   strike: ({ hub, cluster, mending }, random) => {
     const ms = between(random, 500, 6_000);

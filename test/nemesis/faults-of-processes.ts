@@ -1,7 +1,7 @@
 /** Processes that end, stand still, or run out of what the system gives them. */
 import { readdirSync } from "node:fs";
 import { command } from "./commands.ts";
-import { type Kind, victim } from "./kind.ts";
+import { areMostReady, type Kind, victim } from "./kind.ts";
 import { between } from "./schedule.ts";
 
 const stopMsMax = 30_000;
@@ -9,7 +9,7 @@ const openFilesUsual = 4_096;
 
 export const kill: Kind = {
   name: "kill",
-  everyMs: 4_000,
+  everyMs: 5_000,
   needs: ["signals"],
   strike: async (scene, random) => {
     const node = victim(scene, random);
@@ -24,11 +24,13 @@ export const kill: Kind = {
 /** All at once: only what every acknowledgement stands on is left. */
 export const blackout: Kind = {
   name: "blackout",
-  everyMs: 12_000,
+  everyMs: 22_000,
   needs: ["signals"],
-  strike: async ({ cluster, mending }, random) => {
+  strike: async (scene, random) => {
+    const { cluster, mending } = scene;
     const awayMs = between(random, 0, 500);
     const nodes = cluster.live;
+    if (!areMostReady(scene)) return "";
     await Promise.all(nodes.map((node) => node.kill()));
     for (const node of nodes) mending.later(awayMs, () => cluster.start(node));
     return `nodes ${nodes.map(({ place }) => place).join(" ")} are killed at once`;
@@ -37,11 +39,11 @@ export const blackout: Kind = {
 
 export const stop: Kind = {
   name: "stop",
-  everyMs: 8_000,
+  everyMs: 14_000,
   needs: ["signals"],
   strike: async (scene, random) => {
     const awayMs = between(random, 0, 3_000);
-    const node = victim(scene, random, ({ isReady }) => isReady);
+    const node = victim(scene, random);
     if (node === undefined) return "";
     // Others go on striking meanwhile, also at this one.
     scene.mending.later(0, async () => {
@@ -55,7 +57,7 @@ export const stop: Kind = {
 /** Longer than any time-out of others, and it knows nothing of it. */
 export const pause: Kind = {
   name: "pause",
-  everyMs: 6_000,
+  everyMs: 8_000,
   needs: ["signals"],
   strike: (scene, random) => {
     const ms = between(random, 200, 6_000);
@@ -69,14 +71,14 @@ export const pause: Kind = {
 
 export const descriptors: Kind = {
   name: "descriptors",
-  everyMs: 8_000,
+  everyMs: 12_000,
   needs: ["descriptors"],
   strike: (scene, random) => {
     const ms = between(random, 1_000, 4_000);
     const spare = random.below(4);
-    const node = victim(scene, random, ({ isReady }) => isReady);
+    const node = victim(scene, random);
     const pid = node?.pid;
-    if (node === undefined || pid === undefined) return "";
+    if (node === undefined || pid === undefined || !node.isReady) return "";
     const highest = Math.max(...readdirSync(`/proc/${pid}/fd`).map(Number));
     node.excuse("descriptors");
     limitOpenFiles(pid, highest + 1 + spare);

@@ -31,17 +31,23 @@ export interface Kind {
   readonly strike: (scene: Scene, random: Random) => string | Promise<string>;
 }
 
-/** So many processes go on at any time, apart from blackouts: a majority of the usual five. */
-const liveMin = 3;
+/** So many nodes go on serving when one of them is struck: a majority of the usual five. */
+const readyMin = 3;
 
-/** One that runs, if others are enough without it. */
-export function victim(
-  { cluster }: Scene,
-  random: Random,
-  isFit: (node: NodeProcess) => boolean = () => true,
-): NodeProcess | undefined {
-  const node = pick(cluster.live.filter(isFit), random);
-  return cluster.live.length > liveMin ? node : undefined;
+/**
+ * One that runs, if others are enough without it. A node that is still starting does not count,
+ * so a slow machine is not struck faster than its nodes come back.
+ */
+export function victim({ cluster }: Scene, random: Random): NodeProcess | undefined {
+  const node = pick(cluster.live, random);
+  if (node === undefined) return undefined;
+  const others = cluster.live.filter((one) => one.isReady && one !== node);
+  return others.length >= readyMin ? node : undefined;
+}
+
+/** Whether there is much to lose: nearly all serve. */
+export function areMostReady({ cluster, size }: Scene): boolean {
+  return cluster.live.filter(({ isReady }) => isReady).length >= size - 1;
 }
 
 export function isOn(node: NodeProcess, volume: { readonly path: string } | undefined): boolean {

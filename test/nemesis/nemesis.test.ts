@@ -9,7 +9,7 @@ const seed = Number(process.env["SEED"] ?? 1);
 test("five processes under faults lose nothing and come to agree", async () => {
   const said: string[] = [];
   const outcome = await runNemesis({
-    ...{ seed, seconds: 30, nodes: 5, without: [], isClosed: seed % 2 === 1 },
+    ...{ seed, seconds: 30, nodes: 5, without: [], pace: 1, isClosed: seed % 2 === 1 },
     package: join(root, "dist"),
     settleMsMax: 120_000,
     say: (line) => said.push(line),

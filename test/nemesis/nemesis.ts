@@ -31,6 +31,8 @@ export interface NemesisOptions {
   readonly package: string;
   /** Kinds of faults that are left out. */
   readonly without: readonly string[];
+  /** Faults come so many times as often as usual. */
+  readonly pace: number;
   /** With TLS, and everybody proves who they are. */
   readonly isClosed: boolean;
   /** The namespace that this process runs in, if it is one that was made for it. */
@@ -95,7 +97,7 @@ class Run {
   }
 
   async run(): Promise<Outcome> {
-    const { seed, seconds, without, settleMsMax } = this.#options;
+    const { seed, seconds, without, pace, settleMsMax } = this.#options;
     const findings = examine(this.#scratch);
     const usable = this.#usable(findings);
     const chosen = kinds.filter(({ name }) => !without.includes(name));
@@ -107,7 +109,10 @@ class Run {
     this.#say("", `${cluster.nodes.length} nodes serve`);
     const undoing = this.#undoing;
     const lanes = await Lanes.start({ seed, cluster, door, history, undoing });
-    const schedule = scheduleOf(seed, { ms: seconds * 1_000, kinds: chosen.filter(isOffered) });
+    const paced = chosen.filter(isOffered).map(({ name, everyMs }) => {
+      return { name, everyMs: Math.max(1, Math.round(everyMs / pace)) };
+    });
+    const schedule = scheduleOf(seed, { ms: seconds * 1_000, kinds: paced });
     await this.#strikeAll(scene, schedule);
     this.#say("", "healing");
     const settleMs = await settle({ scene, lanes, history, wrongs, settleMsMax });

@@ -28,7 +28,7 @@ const alarming = /core\.failed|node\.damage|Unhandled|Uncaught|AssertionError|^\
 const mayEndWith: Readonly<Record<Excuse, RegExp>> = {
   disk: /^(LOG_FAILED|IO|DISK_FULL|WORKER|CLOSED)$/,
   descriptors: /^(LOG_FAILED|IO|RESOURCE_EXHAUSTED|WORKER|CLOSED)$/,
-  joining: /^(SEED_UNREACHABLE|NODE_ID_IN_USE|NODE_UNKNOWN)$/,
+  joining: /^(SEED_UNREACHABLE|NODE_ID_IN_USE|NODE_UNKNOWN|TLS_FAILED)$/,
   leaving: /^(IDENTITY_MISMATCH)$/,
 };
 

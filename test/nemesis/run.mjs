@@ -2,7 +2,7 @@
  * `npm run nemesis`: five real processes, five workloads, and faults from a seed.
  *
  *   npm run nemesis [-- --seed 1 --seeds 1 --seconds 120 --nodes 5 --tls yes|no
- *                       --without KIND,… --only KIND,… --keep DIR --json]
+ *                       --without KIND,… --only KIND,… --pace 1 --keep DIR --json]
  *   npm run nemesis -- --doctor           which faults this machine offers
  *   npm run nemesis -- --mutant NAME      with a broken package (test/mutants/NAME.patch): a run
  *                                         that notices nothing has failed
