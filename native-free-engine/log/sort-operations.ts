@@ -1,14 +1,18 @@
 /**
- * Sorting operations of an arena by key, newest first among equals. Behind the prefix that all
- * keys share, 40 bits of each key are packed over 24 bits of index into a BigUint64Array, whose
- * own `sort` needs no callback: 115 ns an entry, against 426 with a comparator. Runs that tie in
- * those bits are then put in order by bytes.
+ * Sorting operations of an arena by key, newest first among equals. Of each key 40 bits are packed
+ * over 24 bits of index into a BigUint64Array, whose own `sort` needs no callback: 115 ns an entry,
+ * against 426 with a comparator. Runs that tie in those bits are then put in order by bytes. Bits
+ * that are the same in all keys say nothing of their order and are left out (telling-bits.ts): 40
+ * reach over ten decimal digits then, and 131,000 such keys sort in 0.6 of the time.
  */
 import { assert } from "../base/assert.ts";
 import { compareBytes, sharedPrefixBytes } from "../base/bytes.ts";
 import { keyLengthMask, keyOffset } from "./operation.ts";
+import { type TellingBits, tellingBits } from "./telling-bits.ts";
 
 const indexBits = 24;
+/** For fewer keys it is not worth looking which bits tell them apart. */
+const tellingMin = 4096;
 /** Up to so many ties are sorted by insertion, without calls through a comparator. */
 const insertionMax = 16;
 const indexMask = (1 << indexBits) - 1;
@@ -26,7 +30,24 @@ export function sortOperations(arena: Uint8Array, offsets: Int32Array): void {
   const words = wordsOf(arena);
   const skip = sharedByAll(arena, words, offsets);
   const packed = new Uint32Array(2 * count);
-  for (let i = 0; i < count; i++) {
+  const telling = count < tellingMin ? undefined : tellingBits(arena, words, offsets, skip);
+  if (telling === undefined) packFirstBytes(packed, arena, words, offsets, skip);
+  else packTellingBits(packed, arena, words, offsets, telling);
+  new BigUint64Array(packed.buffer).sort();
+  const sorted = new Int32Array(count);
+  for (let i = 0; i < count; i++) sorted[i] = offsets[packed[2 * i]! & indexMask]!;
+  orderTies(arena, words, packed, sorted);
+  offsets.set(sorted);
+}
+
+function packFirstBytes(
+  packed: Uint32Array,
+  arena: Uint8Array,
+  words: Int32Array,
+  offsets: Int32Array,
+  skip: number,
+): void {
+  for (let i = 0; i < offsets.length; i++) {
     const operation = offsets[i]!;
     const kindAndKey = words[(operation >>> 2) + 1]!;
     const length = (kindAndKey & keyLengthMask) - skip;
@@ -39,11 +60,29 @@ export function sortOperations(arena: Uint8Array, offsets: Int32Array): void {
     packed[2 * i + 1] = (b0 << 24) | (b1 << 16) | (b2 << 8) | b3;
     packed[2 * i] = (b4 << indexBits) | i;
   }
-  new BigUint64Array(packed.buffer).sort();
-  const sorted = new Int32Array(count);
-  for (let i = 0; i < count; i++) sorted[i] = offsets[packed[2 * i]! & indexMask]!;
-  orderTies(arena, words, packed, sorted);
-  offsets.set(sorted);
+}
+
+function packTellingBits(
+  packed: Uint32Array,
+  arena: Uint8Array,
+  words: Int32Array,
+  offsets: Int32Array,
+  { positions, worth }: TellingBits,
+): void {
+  for (let i = 0; i < offsets.length; i++) {
+    const operation = offsets[i]!;
+    const kindAndKey = words[(operation >>> 2) + 1]!;
+    const length = kindAndKey & keyLengthMask;
+    const at = keyOffset(operation, kindAndKey >>> 24);
+    let bits = 0;
+    for (let p = 0; p < positions.length; p++) {
+      const position = positions[p]!;
+      bits += worth[(p << 8) | (position < length ? arena[at + position]! : 0)]!;
+    }
+    // Divided, because shifts end at 32 bits.
+    packed[2 * i + 1] = bits / 256;
+    packed[2 * i] = ((bits % 256) << indexBits) | i;
+  }
 }
 
 /** Merges two sorted arrays of distinct keys; neither is changed. */
