@@ -7,6 +7,7 @@
 import { assert } from "../../native-free-engine/base/assert.ts";
 import { deadlineMsMax } from "../core/limits.ts";
 import type { ClientMessage, Command, Message, Result } from "../core/message.ts";
+import { NumberTable } from "../core/number-table.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
 import { decodeFrame, FrameWriter } from "../core/wire/codec.ts";
 import type { KeepAlive } from "../runtime/keep-alive.ts";
@@ -43,7 +44,7 @@ const forgetMs = 1_000;
 export class Connection {
   readonly address: string;
   readonly #parts: ConnectionParts;
-  readonly #waiters = new Map<number, Waiter>();
+  readonly #waiters = new NumberTable<Waiter>();
   readonly #frame = new FrameWriter();
   readonly #socket: Socket;
   #last = 0;
@@ -112,12 +113,12 @@ export class Connection {
   send(command: Command, token: Uint8Array | undefined, waiter: Waiter): number {
     this.#last = (this.#last % 0xffffffff) + 1;
     this.#queue({ kind: "request", request: this.#last, command, token });
-    this.#waiters.set(this.#last, waiter);
+    this.#waiters.add(this.#last, waiter);
     return this.#last;
   }
 
   forget(request: number): void {
-    this.#waiters.delete(request);
+    this.#waiters.take(request);
     this.#closeWhenIdle();
   }
 
@@ -179,9 +180,7 @@ export class Connection {
   #take(message: Message): void {
     switch (message.kind) {
       case "result": {
-        const waiter = this.#waiters.get(message.request);
-        this.#waiters.delete(message.request);
-        waiter?.answered(message);
+        this.#waiters.take(message.request)?.answered(message);
         this.#closeWhenIdle();
         break;
       }
@@ -202,9 +201,8 @@ export class Connection {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#parts.keepAlive.delete(this.#socket);
-    const waiters = [...this.#waiters.values()];
-    this.#waiters.clear();
+    const waiters = this.#waiters.numbers().map((request) => this.#waiters.take(request));
     this.#parts.closed(why, code);
-    for (const waiter of waiters) waiter.lost(why);
+    for (const waiter of waiters) waiter?.lost(why);
   }
 }

@@ -18,6 +18,7 @@ import { Liveness, livenessDefaults } from "./members/liveness.ts";
 import { Lives, livesDefaults } from "./members/lives.ts";
 import { votersOf } from "./members/proposer.ts";
 import type { Heartbeat, Message, TransferMessage } from "./message.ts";
+import { NumberTable } from "./number-table.ts";
 import { Coordinator } from "./quorum/coordinator.ts";
 import type { Random } from "./random.ts";
 import { Replica } from "./replica.ts";
@@ -48,9 +49,9 @@ type Then = (outcome: StoreOutcome, now: Millis) => void;
 
 export class Node implements Out {
   readonly #self: NodeId;
-  #ring: RingView;
+  #ring: Ring;
   #effects: Effect[] = [];
-  readonly #waiting = new Map<Ticket, Then>();
+  readonly #waiting = new NumberTable<Then>();
   #lastTicket = 0;
   readonly #liveness: Liveness;
   readonly #gossip: Gossip;
@@ -186,7 +187,7 @@ export class Node implements Out {
 
   store(work: StoreWork, then: Then): void {
     const ticket = ++this.#lastTicket;
-    this.#waiting.set(ticket, then);
+    this.#waiting.add(ticket, then);
     this.#effects.push({ kind: "store", ticket, work });
   }
 
@@ -204,7 +205,7 @@ export class Node implements Out {
     const answer = (result: Extract<Effect, { kind: "reply" }>["result"]): void => {
       this.#effects.push({ kind: "reply", id, result });
     };
-    const state = this.#ring.state.members.find(({ id: member }) => member === this.#self)?.state;
+    const state = this.#ring.selfState;
     if (state === undefined || state === "left") {
       answer(failed("NOT_READY", `node ${this.#self} is not a member of the cluster any more`));
     } else if (state === "joining") {
@@ -301,9 +302,9 @@ export class Node implements Out {
 
   /** Unknown tickets are of an earlier life of whoever asked. */
   #stored(now: Millis, ticket: Ticket, outcome: StoreOutcome): void {
-    const then = this.#waiting.get(ticket);
     // A write is answered twice: once it is known, and once it is durable.
-    if (outcome.kind !== "written") this.#waiting.delete(ticket);
+    const isLast = outcome.kind !== "written";
+    const then = isLast ? this.#waiting.take(ticket) : this.#waiting.get(ticket);
     then?.(outcome, now);
   }
 

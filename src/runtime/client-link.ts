@@ -6,6 +6,7 @@
 import { failed } from "../core/failure.ts";
 import type { RequestId } from "../core/ids.ts";
 import type { Failed, Message, Result } from "../core/message.ts";
+import { NumberTable } from "../core/number-table.ts";
 import { decodeFrame, FrameWriter } from "../core/wire/codec.ts";
 import { Outbox, type Turn } from "./outbox.ts";
 import type { Socket } from "./sockets.ts";
@@ -48,7 +49,7 @@ const lookMs = 20;
 export class ClientLink {
   readonly #parts: ClientLinkParts;
   readonly #outbox: Outbox;
-  readonly #inFlight = new Set<RequestId>();
+  readonly #inFlight = new NumberTable<true>();
   /** Looks whether the client reads again; there only while it does not. */
   #timer: NodeJS.Timeout | undefined;
   #pausedAt = 0;
@@ -68,13 +69,13 @@ export class ClientLink {
 
   /** False when the number is in use. */
   begin(request: RequestId): boolean {
-    if (this.#inFlight.has(request)) return false;
-    this.#inFlight.add(request);
+    if (this.#inFlight.get(request) !== undefined) return false;
+    this.#inFlight.add(request, true);
     return true;
   }
 
   answer(request: RequestId, { result, token }: Sent): void {
-    this.#inFlight.delete(request);
+    this.#inFlight.take(request);
     if (this.send({ kind: "result", request, result, token })) return;
     const tooLong = failed("INTERNAL", "the answer is longer than a frame may be");
     this.refuse(request, tooLong);

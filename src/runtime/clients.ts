@@ -8,6 +8,7 @@ import { failed } from "../core/failure.ts";
 import type { NodeId, RequestId } from "../core/ids.ts";
 import type { Key } from "../core/key.ts";
 import type { Command, Failed, Message, Result } from "../core/message.ts";
+import { NumberTable } from "../core/number-table.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
 import { type Principal, refusalOfCommand } from "./access.ts";
 import { type ClientLimits, ClientLink, type Sent } from "./client-link.ts";
@@ -66,7 +67,7 @@ export class Clients {
   readonly #parts: ClientsParts;
   readonly #sayRefused: (said: object) => void;
   readonly #links = new Map<ClientLink, Visit>();
-  readonly #waiting = new Map<RequestId, Waiting>();
+  readonly #waiting = new NumberTable<Waiting>();
   #last: RequestId = 0;
   #ring: RingState;
   #down: readonly NodeId[] = [];
@@ -124,7 +125,7 @@ export class Clients {
     { pass, headers }: { readonly pass: Pass; readonly headers: Headers },
   ): Admission {
     const { turn, keepAlive, limits } = this.#parts;
-    const visit = { remote, pass, by: nameOf(pass, remote) };
+    const visit: Visit = { remote, pass, by: nameOf(pass, remote) };
     return {
       kind: "admitted",
       headers,
@@ -133,7 +134,7 @@ export class Clients {
           socket,
           turn,
           limits,
-          receive: (message) => this.#receive(link, message),
+          receive: (message) => this.#receive(link, visit, message),
           onEnd: (why) => {
             this.#parts.log.warn("client.closed", { why });
           },
@@ -160,9 +161,8 @@ export class Clients {
 
   /** The core's answer. Whoever asked may be gone. */
   reply(id: RequestId, result: Result): void {
-    const waiting = this.#waiting.get(id);
+    const waiting = this.#waiting.take(id);
     if (waiting === undefined) return;
-    this.#waiting.delete(id);
     if (waiting.link === undefined) waiting.answer(result);
     else this.#answer(waiting, result);
     if (this.#waiting.size === 0) this.#onIdle?.();
@@ -194,15 +194,15 @@ export class Clients {
 
   close(): void {
     this.#isLeaving = true;
-    for (const id of [...this.#waiting.keys()]) {
+    for (const id of this.#waiting.numbers()) {
       this.reply(id, failed("CLOSED", "the node stopped before it had an answer", maybe));
     }
     for (const link of this.#links.keys()) link.close(1001, "the node is going away");
   }
 
-  #receive(link: ClientLink, message: Message): string | undefined {
+  #receive(link: ClientLink, visit: Visit, message: Message): string | undefined {
     if (message.kind === "request") {
-      const refusal = this.#admitRequest(link, message);
+      const refusal = this.#admitRequest(link, visit, message);
       if (refusal !== undefined) link.refuse(message.request, refusal);
       return undefined;
     }
@@ -214,6 +214,7 @@ export class Clients {
 
   #admitRequest(
     link: ClientLink,
+    visit: Visit,
     { request, command, token }: Message & { readonly kind: "request" },
   ): Failed | undefined {
     if (this.#isLeaving) return failed("CLOSED", "the node is going away; ask another");
@@ -225,13 +226,13 @@ export class Clients {
     if (!link.begin(request)) {
       return failed("INVALID_ARGUMENT", `request number ${request} is in use already`);
     }
-    const opened = this.#allowed(link, command) ?? this.#opened(command, token);
+    const opened = this.#allowed(visit, command) ?? this.#opened(command, token);
     if (opened.kind === "failed") {
       link.answer(request, { result: opened, token: undefined });
       return undefined;
     }
     const key = "key" in opened ? opened.key : undefined;
-    const by = this.#links.get(link)?.by ?? "";
+    const { by } = visit;
     const waiting = { link, request, key };
     const isOwn =
       opened.kind === "admin" &&
@@ -248,9 +249,7 @@ export class Clients {
   }
 
   /** Undefined when the client may. */
-  #allowed(link: ClientLink, command: Command): Failed | undefined {
-    const visit = this.#links.get(link);
-    if (visit === undefined) return failed("CLOSED", "the connection is closed");
+  #allowed(visit: Visit, command: Command): Failed | undefined {
     const refusal = refusalOfCommand(visit.pass.principal, command);
     if (refusal === undefined) return undefined;
     const act = command.kind === "admin" ? command.name : command.kind;
@@ -260,7 +259,7 @@ export class Clients {
 
   #submit(command: Command, waiting: Waiting, by: string): void {
     this.#last += 1;
-    this.#waiting.set(this.#last, waiting);
+    this.#waiting.add(this.#last, waiting);
     this.#parts.submit(this.#last, command, by);
   }
 

@@ -6,6 +6,7 @@
 import { failed } from "../failure.ts";
 import type { Millis, NodeId, RequestId } from "../ids.ts";
 import type { ReplicaMessage } from "../message.ts";
+import { NumberTable } from "../number-table.ts";
 import { Forward } from "./forward.ts";
 import { Get } from "./get.ts";
 import { Hedges } from "./hedges.ts";
@@ -30,7 +31,9 @@ const retryMsSpread = 80;
 
 export class Coordinator {
   readonly #parts: FlightParts;
-  readonly #flights = new Map<RequestId, Flight>();
+  readonly #flights = new NumberTable<Flight>();
+  /** No flight has a lower number. */
+  #oldest: RequestId;
   /** By number: what is over must not stay in memory until its slot comes. */
   readonly #wheel = new Wheel<RequestId>();
   readonly #starts = new Float64Array(startsKept);
@@ -43,6 +46,7 @@ export class Coordinator {
     const tuning = parts.tuning ?? quorumDefaults;
     // Not from 0: an acknowledgement to an earlier process of this node must find no request.
     this.#lastId = parts.random.below(2 ** 30);
+    this.#oldest = this.#lastId;
     this.#parts = {
       ...parts,
       ring: () => parts.ring(),
@@ -50,7 +54,7 @@ export class Coordinator {
       hedges: new Hedges(tuning.hedgeOneIn),
       table: {
         answered: () => this.#answered(),
-        over: (id) => this.#flights.delete(id),
+        over: (id) => void this.#flights.take(id),
         coordinate: (now, command, answer) => this.#launch(now, this.#own(command, answer)),
       },
     };
@@ -115,7 +119,7 @@ export class Coordinator {
 
   #launch(now: Millis, flight: Flight): void {
     if (!flight.isAnswered) this.#unanswered += 1;
-    this.#flights.set(flight.id, flight);
+    this.#flights.add(flight.id, flight);
     this.#starts[flight.id % startsKept] = now;
     const wakeAt = flight.start(now);
     if (!flight.isOver) this.#wheel.add(flight.id, wakeAt);
@@ -165,8 +169,12 @@ export class Coordinator {
 
   #hurry(): void {
     if (this.#flights.size - this.#unanswered <= this.#parts.tuning.tailsMax) return;
-    for (const flight of this.#flights.values()) {
-      if (!flight.isAnswered) continue;
+    while (this.#oldest <= this.#lastId && this.#flights.get(this.#oldest) === undefined) {
+      this.#oldest += 1;
+    }
+    for (let id = this.#oldest; id <= this.#lastId; id++) {
+      const flight = this.#flights.get(id);
+      if (flight === undefined || !flight.isAnswered) continue;
       flight.hurry(this.#now);
       break;
     }

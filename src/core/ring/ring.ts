@@ -8,7 +8,7 @@ import type { NodeId, Partition } from "../ids.ts";
 import { type Key, partitionOf } from "../key.ts";
 import type { RingView } from "../views.ts";
 import { isSameSet } from "./check-ring.ts";
-import type { RingState } from "./ring-state.ts";
+import type { Member, RingState } from "./ring-state.ts";
 
 const nobody: readonly NodeId[] = [];
 
@@ -16,6 +16,8 @@ export class Ring implements RingView {
   readonly state: RingState;
   readonly self: NodeId;
   readonly partitions: number;
+  /** What the node itself is; absent where it never was a member. */
+  readonly selfState: Member["state"] | undefined;
   readonly #futures = new Map<Partition, readonly NodeId[]>();
   readonly #holders: (readonly NodeId[])[] = [];
   readonly #preferences: (readonly NodeId[])[] = [];
@@ -33,6 +35,7 @@ export class Ring implements RingView {
     this.state = state;
     this.self = self;
     this.partitions = state.owners.length;
+    this.selfState = state.members.find(({ id }) => id === self)?.state;
     for (const { partition, to } of state.moves) this.#futures.set(partition, to);
     for (const { id, dc } of state.members) this.#dcs.set(id, dc);
     this.#dc = this.#dcs.get(self);
