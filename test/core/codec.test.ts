@@ -52,6 +52,33 @@ describe("round trips", () => {
   });
 });
 
+test("what goes to several peers is the same in each frame, wherever it stands there", () => {
+  const several = fc.array(fc.tuple(fc.constantFrom(0, 1, 2), fc.nat({ max: 3 })), {
+    minLength: 1,
+    maxLength: 30,
+  });
+  const messages = fc.tuple(
+    ...(["write", "read", "write-reply", "forward"] as const).map((kind) => anyMessageOf(kind)),
+  );
+  fc.assert(
+    fc.property(several, messages, (sends, any) => {
+      const writers = [new FrameWriter(), new FrameWriter(), new FrameWriter()];
+      const sent: Message[][] = [[], [], []];
+      for (const [to, which] of sends) {
+        writers[to]?.add(any[which] as Message);
+        sent[to]?.push(any[which] as Message);
+        // Now and then one of them leaves, and what it held is written over.
+        if (which === 3) expect(writers[to]?.take().flatMap(messagesIn)).toEqual(sent[to]);
+        if (which === 3) sent[to] = [];
+      }
+      for (const [to, writer] of writers.entries()) {
+        expect(writer.take().flatMap(messagesIn)).toEqual(sent[to]);
+      }
+    }),
+    { seed, numRuns: 40 },
+  );
+});
+
 test("every kind has a number of its own", () => {
   const numbers = Object.values(kinds);
   expect(new Set(numbers).size).toBe(numbers.length);

@@ -5,6 +5,7 @@
 import type { Versions } from "../clock/versions.ts";
 import type { Millis, NodeId, RequestId } from "../ids.ts";
 import type { Key } from "../key.ts";
+import type { ReplicaMessage } from "../message.ts";
 import { judgeJointly, type Tally, type Verdict } from "./judge.ts";
 import type { FlightParts } from "./parts.ts";
 import { type Copy, inFuture, inPresent, type Placement, standIn, tallyOf } from "./placement.ts";
@@ -16,6 +17,7 @@ export interface Written {
   readonly round: number;
 }
 
+const noHints: readonly NodeId[] = [];
 const noTally: Tally = { need: 0, asked: 0, acked: 0, failed: 0 };
 
 export interface CopiesOptions {
@@ -74,7 +76,13 @@ export class Copies {
     const { copies, kept } = this.#options.placement;
     this.written = written;
     this.#sentAt = now;
-    for (const copy of copies) if (copy !== this.own) this.#send(copy, written);
+    // The same to all owners, so that it is encoded once.
+    const plain = this.#messageFor(noHints, written);
+    for (const copy of copies) {
+      if (copy === this.own) continue;
+      if (copy.hintFor.length === 0) this.#parts.out.send(copy.node, plain);
+      else this.#send(copy, written);
+    }
     if (kept.length > 0) this.#keepHints(kept, this.#options.placement.keptSets);
   }
 
@@ -148,19 +156,23 @@ export class Copies {
     }
   }
 
-  #send({ node, hintFor }: Copy, { versions, round }: Written): void {
+  #send({ node, hintFor }: Copy, written: Written): void {
+    this.#parts.out.send(node, this.#messageFor(hintFor, written));
+  }
+
+  #messageFor(hintFor: readonly NodeId[], { versions, round }: Written): ReplicaMessage {
     const { id, key, deadlineMs } = this.#options;
-    this.#parts.out.send(node, {
+    return {
       kind: "write",
       request: id,
       key,
       versions,
       round,
       hintFor,
-      relay: [],
+      relay: noHints,
       repair: false,
       deadlineMs,
-    });
+    };
   }
 
   #stepIn(owner: NodeId): boolean {
