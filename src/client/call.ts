@@ -8,6 +8,7 @@ import { deadlineMsMax, deadlineMsMin } from "../core/limits.ts";
 import type { Command, Failed } from "../core/message.ts";
 import { type Applied, type ClusterCode, ClusterError, isClusterCode } from "../errors.ts";
 import type { Answer, Waiter } from "./connection.ts";
+import type { TriedFew } from "./routing.ts";
 
 export interface Request {
   readonly command: Command;
@@ -55,7 +56,9 @@ export interface Call {
   readonly reject: (error: unknown) => void;
   /** Sent and not answered yet, the latest last. */
   readonly attempts: Attempt[];
-  readonly tried: Set<Line>;
+  readonly tried: TriedFew;
+  /** Where it stands among all calls. */
+  place: number;
   tries: number;
   /** Attempts that were made because a node could not do it itself. */
   elsewhere: number;

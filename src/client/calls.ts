@@ -24,11 +24,12 @@ import {
   type Unreachable,
 } from "./call.ts";
 import type { Answer } from "./connection.ts";
+import { type Tried, TriedFew } from "./routing.ts";
 
 /** Where calls may go. */
 export interface Lines {
   /** The best node that has not been tried, else the best there is; undefined: none for now. */
-  choose(request: Request, tried: ReadonlySet<Line>): Line | undefined;
+  choose(request: Request, tried: Tried): Line | undefined;
   /** Undefined while one can be reached. */
   describeFailures(): Unreachable | undefined;
 }
@@ -58,7 +59,8 @@ export class Calls {
   readonly #lines: Lines;
   readonly #callsMax: number;
   readonly #mayHedge: boolean;
-  readonly #calls = new Set<Call>();
+  /** In no order. A Set would cost each call more than its place in here. */
+  readonly #calls: Call[] = [];
   /** Those that no node can take for now, the longest waiting first. */
   readonly #waiting = new Set<Call>();
   /** Those that were told to come back later. */
@@ -80,7 +82,7 @@ export class Calls {
     const { signal, timeoutMs } = request;
     if (this.#isClosed) return Promise.reject(new ClusterError("CLOSED", "the client was closed"));
     if (signal?.aborted) return Promise.reject(abortedBy(signal, "no"));
-    if (this.#calls.size >= this.#callsMax) {
+    if (this.#calls.length >= this.#callsMax) {
       const message = `${this.#callsMax} calls wait already; let some finish first`;
       return Promise.reject(new ClusterError("OVERLOADED", message));
     }
@@ -92,7 +94,8 @@ export class Calls {
         resolve,
         reject,
         attempts: [],
-        tried: new Set(),
+        tried: new TriedFew(),
+        place: this.#calls.length,
         tries: 0,
         elsewhere: 0,
         notBefore: 0,
@@ -100,7 +103,7 @@ export class Calls {
         isInDoubt: false,
         lastFailure: undefined,
       };
-      this.#calls.add(call);
+      this.#calls.push(call);
       if (signal !== undefined) this.#aborts.add(signal, call);
       this.#watch(now);
       this.#hedges = Math.min(hedgesSavedMax, this.#hedges + 1 / hedgeOneIn);
@@ -158,8 +161,7 @@ export class Calls {
   #answered(call: Call, attempt: Attempt, answer: Answer): void {
     const now = performance.now();
     attempt.line.took(now - attempt.since);
-    const slow = call.attempts.find((other) => other !== attempt && other.since < attempt.since);
-    if (slow !== undefined) slow.line.avoidUntil = Math.max(slow.line.avoidUntil, now + avoidMs);
+    if (call.attempts.length > 1) avoidSlower(call.attempts, attempt, now);
     remove(call.attempts, attempt);
     const { result } = answer;
     if (result.kind === "failed") this.#refused(call, result, now);
@@ -208,13 +210,18 @@ export class Calls {
 
   /** False when it has ended before. */
   #end(call: Call): boolean {
-    if (!this.#calls.delete(call)) return false;
+    if (this.#calls[call.place] !== call) return false;
+    const last = this.#calls.pop();
+    if (last !== undefined && last !== call) {
+      this.#calls[call.place] = last;
+      last.place = call.place;
+    }
     this.#waiting.delete(call);
     this.#resting.delete(call);
     for (const { line, request } of call.attempts) line.forget(request);
     const { signal } = call.request;
     if (signal !== undefined) this.#aborts.delete(signal, call);
-    if (this.#calls.size === 0) {
+    if (this.#calls.length === 0) {
       clearInterval(this.#timer);
       this.#timer = undefined;
     }
@@ -233,7 +240,8 @@ export class Calls {
     this.#isForgiven = !this.#isForgiven && now - this.#sweptAt > stallMs;
     this.#sweptAt = now;
     if (this.#isForgiven) return;
-    for (const call of this.#calls) {
+    for (const call of [...this.#calls]) {
+      if (this.#calls[call.place] !== call) continue;
       if (now >= call.until) this.#fail(call, this.#timeoutOf(call));
       else if (call.attempts.length > 0) this.#askAnother(call, now);
     }
@@ -287,7 +295,17 @@ function pauseAfter(tries: number): number {
   return Math.min(pauseMsMax, pauseMsMin * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
 }
 
+/** Others that were asked before whoever answers now. */
+function avoidSlower(attempts: readonly Attempt[], { since }: Attempt, now: number): void {
+  const slow = attempts.find((other) => other.since < since);
+  if (slow !== undefined) slow.line.avoidUntil = Math.max(slow.line.avoidUntil, now + avoidMs);
+}
+
 function remove<T>(from: T[], item: T): void {
+  if (from.length === 1 && from[0] === item) {
+    from.pop();
+    return;
+  }
   const at = from.indexOf(item);
   if (at >= 0) from.splice(at, 1);
 }

@@ -54,13 +54,30 @@ interface Avoidable {
   readonly avoidUntil: number;
 }
 
+export interface Tried {
+  has(candidate: Avoidable): boolean;
+}
+
+/** The few that a call was sent to. A Set for each call would cost more than to look through. */
+export class TriedFew implements Tried {
+  readonly #tried: Avoidable[] = [];
+
+  has(candidate: Avoidable): boolean {
+    return this.#tried.includes(candidate);
+  }
+
+  add(candidate: Avoidable): void {
+    this.#tried.push(candidate);
+  }
+}
+
 /**
  * The first that has not been tried and is not avoided, else the first not tried, else, since there
  * is no other, one that was tried before.
  */
 export function pickOf<T extends Avoidable>(
   candidates: Iterable<T>,
-  { tried, now }: { readonly tried: ReadonlySet<Avoidable>; readonly now: number },
+  { tried, now }: { readonly tried: Tried; readonly now: number },
 ): T | undefined {
   let avoided: T | undefined;
   let again: T | undefined;
