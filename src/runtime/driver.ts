@@ -40,6 +40,8 @@ export class Driver {
   readonly #sayRefused: (refused: { readonly what: string; readonly why: string }) => void;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
+  #time: Millis = 0;
+  #isTimely = false;
 
   constructor(parts: DriverParts) {
     this.#parts = parts;
@@ -50,10 +52,11 @@ export class Driver {
 
   start(): void {
     const { core, clock } = this.#parts;
-    this.#inbox.open(() => this.#perform(core.start(clock.now())));
+    this.#inbox.open(() => this.#perform(core.start(this.#now())));
     this.#timer = setInterval(() => {
       clock.follow();
-      this.#inbox.push({ kind: "tick", now: clock.now() });
+      this.#isTimely = false;
+      this.#inbox.push({ kind: "tick", now: this.#now() });
     }, tickMs);
   }
 
@@ -64,21 +67,35 @@ export class Driver {
   }
 
   message(from: NodeId, message: Message): void {
-    this.#inbox.push({ kind: "message", now: this.#parts.clock.now(), from, message });
+    this.#inbox.push({ kind: "message", now: this.#now(), from, message });
   }
 
   request(id: RequestId, command: Command, by: string): void {
     this.#parts.counts.request(command.kind);
-    this.#inbox.push({ kind: "request", now: this.#parts.clock.now(), id, command, by });
+    this.#inbox.push({ kind: "request", now: this.#now(), id, command, by });
   }
 
   damage(partition: Partition): void {
-    this.#inbox.push({ kind: "damage", now: this.#parts.clock.now(), partition });
+    this.#inbox.push({ kind: "damage", now: this.#now(), partition });
   }
 
   link(peer: NodeId, up: boolean): void {
-    this.#inbox.push({ kind: "link", now: this.#parts.clock.now(), peer, up });
+    this.#inbox.push({ kind: "link", now: this.#now(), peer, up });
   }
+
+  /** One time for all messages of a frame: to look at the clock takes as long as some events. */
+  #now(): Millis {
+    if (!this.#isTimely) {
+      this.#isTimely = true;
+      this.#time = this.#parts.clock.now();
+      queueMicrotask(this.#timePasses);
+    }
+    return this.#time;
+  }
+
+  readonly #timePasses = (): void => {
+    this.#isTimely = false;
+  };
 
   #handle(event: Event): void {
     if (this.#isStopped) return;
@@ -122,7 +139,7 @@ export class Driver {
 
   #store(ticket: number, work: StoreWork): void {
     this.#parts.store.run(work, (outcome) =>
-      this.#inbox.push({ kind: "stored", now: this.#parts.clock.now(), ticket, outcome }),
+      this.#inbox.push({ kind: "stored", now: this.#now(), ticket, outcome }),
     );
   }
 

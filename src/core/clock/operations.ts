@@ -36,26 +36,32 @@ export function holds(operations: Operations, operation: Operation): boolean {
  */
 export function joinOperations(a: Operations, b: readonly Operation[]): Operations {
   if (a === b || b.length === 0) return a;
-  const others = b.length === 1 || isSorted(b) ? b : [...b].sort(newestFirst);
+  const others = isSorted(b) ? b : [...b].sort(newestFirst);
   const union: Operation[] = [];
-  for (let i = 0, j = 0; i < a.length || j < others.length; ) {
-    const left = a[i];
-    const right = others[j];
-    const takesLeft = right === undefined || (left !== undefined && newestFirst(left, right) <= 0);
-    const next = (takesLeft ? left : right) as Operation;
-    if (takesLeft) i += 1;
-    else j += 1;
-    const last = union.at(-1);
-    if (last === undefined || !isSame(last, next)) union.push(next);
+  let last: Operation | undefined;
+  let i = 0;
+  for (const right of others) {
+    for (let left = a[i]; left !== undefined && newestFirst(left, right) <= 0; left = a[++i]) {
+      if (last === undefined || !isSame(last, left)) union.push(left);
+      last = left;
+    }
+    if (last === undefined || !isSame(last, right)) union.push(right);
+    last = right;
+  }
+  for (let left = a[i]; left !== undefined; left = a[++i]) {
+    if (last === undefined || !isSame(last, left)) union.push(left);
+    last = left;
   }
   return union.length <= recentOperationsMax ? union : bounded(union);
 }
 
 function isSorted(operations: readonly Operation[]): boolean {
-  return operations.every((operation, i) => {
-    const before = operations[i - 1];
-    return before === undefined || newestFirst(before, operation) <= 0;
-  });
+  let before: Operation | undefined;
+  for (const operation of operations) {
+    if (before !== undefined && newestFirst(before, operation) > 0) return false;
+    before = operation;
+  }
+  return true;
 }
 
 /**

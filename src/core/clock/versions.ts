@@ -142,7 +142,7 @@ export function write(
   const versions = settled(
     vector,
     [...current.dots, ...context.dots, ...gone],
-    operations.filter((known) => !isSame(known, operation) || value === undefined),
+    value === undefined ? operations : without(operations, operation),
     kept,
   );
   const seen = contextAfter(context, versions, { dot, operation });
@@ -225,6 +225,12 @@ function settled(
     (dot) => !reaches(vector, dot) && !siblings.some((s) => isSameDot(s.dot, dot)),
   );
   return { vector, dots: uniqueDots(beyond), operations, siblings };
+}
+
+/** Mostly it is not there: a client's context names no operation that is to come. */
+function without(operations: Operations, operation: Operation): Operations {
+  if (!holds(operations, operation)) return operations;
+  return operations.filter((known) => !isSame(known, operation));
 }
 
 /**

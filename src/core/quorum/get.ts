@@ -3,7 +3,6 @@
  * digests; the dead, the slow and those whose word does not count are replaced by the next. Where
  * digests differ it fetches and merges all of them. After the answer it repairs who is behind.
  */
-import { digestOf } from "../clock/digest.ts";
 import { isEmpty, noVersions, type Versions } from "../clock/versions.ts";
 import { failed } from "../failure.ts";
 import type { Millis, NodeId, RequestId } from "../ids.ts";
@@ -18,6 +17,7 @@ import {
   askedOf,
   type Count,
   countVotes,
+  digestIn,
   emptyDigest,
   isBehind,
   isKnown,
@@ -245,7 +245,7 @@ export class Get implements Flight {
   #succeed(now: Millis, isWeak: boolean): void {
     const { self } = this.#parts;
     this.#merged = mergeAll(this.#asked);
-    this.#mergedDigest = digestOf(this.#merged);
+    this.#mergedDigest = digestIn(this.#asked, this.#merged);
     const behind = this.#asked.filter((asked) => isBehind(asked, this.#mergedDigest));
     for (const { node } of behind) this.#trace?.add(now, node, "is behind: repaired afterwards");
     this.#trace?.add(now, self, `answers: ${this.#merged.siblings.length} values`);

@@ -106,6 +106,12 @@ export function mergeAll(asked: readonly Asked[]): Versions {
   return merged;
 }
 
+/** The digest of what they amount to: mostly what one of them answered, who told it as well. */
+export function digestIn(asked: readonly Asked[], merged: Versions): Hash {
+  for (const { versions, digest } of asked) if (versions === merged) return digest;
+  return digestOf(merged);
+}
+
 /** An owner that answered something else than what is known now. */
 export function isBehind({ state, isOwner, digest }: Asked, merged: Hash): boolean {
   return state === "answered" && isOwner && !isSameHash(digest, merged);
