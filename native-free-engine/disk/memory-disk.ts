@@ -37,6 +37,8 @@ export interface MemoryDiskOptions {
   readonly watch?: (() => void) | undefined;
   /** When asynchronous calls do their work. Default: in the next microtask. */
   readonly schedule?: Schedule;
+  /** What its locks are dated by. Default: the time of the machine. */
+  readonly now?: () => number;
 }
 
 export interface CrashOptions {
@@ -270,7 +272,7 @@ export class MemoryDisk implements Disk {
     }
     const holder = this.#locks.get(directory);
     if (holder !== undefined) throw lockedError(path, holder);
-    const since = systemClock.now();
+    const since = (this.#options.now ?? systemClock.now)();
     const mine: LockHolder = { pid: process.pid, hostname: "memory", since, isSelf: true };
     this.#locks.set(directory, mine);
     return {

@@ -7,11 +7,14 @@ import { expect, test } from "vitest";
 import type { NodeId } from "../../src/core/ids.ts";
 import { type Random, seededRandom } from "../../src/core/random.ts";
 import { findWrongs, type WriteSeen } from "./checks.ts";
+import { cuts } from "./faults/network.ts";
+import { crashes, freezes } from "./faults/process.ts";
 import type { Image } from "./host.ts";
 import { heldIn } from "./inspect.ts";
 import { rough } from "./network.ts";
+import { Operator } from "./operator.ts";
 import { roundsAt } from "./rounds.ts";
-import { crashes, cuts, freezes, type Kind, makeTrouble, settle } from "./trouble.ts";
+import { type Kind, makeTrouble, settle } from "./trouble.ts";
 import { Upheaval } from "./upheaval.ts";
 import { SimClient } from "./workload.ts";
 import { World } from "./world.ts";
@@ -24,7 +27,7 @@ const troubleMs = 90_000;
 const cleanup = { intervalMs: 1_000, retryMs: 500, restMs: 3_000, looseAgainMs: 300 };
 
 /** One node a run comes back with a disk that is some seconds older than it was. */
-function oldDisk(): Kind {
+function oldDisk(operator: Operator): Kind {
   let image: Image | undefined;
   let node: NodeId | undefined;
   let isDone = false;
@@ -41,6 +44,8 @@ function oldDisk(): Kind {
       }
       const isWhole = world.startable.length === 0 && world.isFilled;
       if (isDone || node === undefined || !isWhole || !live.includes(node)) return "";
+      if (!operator.atlas.mayDestroy(world, node)) return "";
+      operator.atlas.destroyed();
       isDone = true;
       world.crash(node);
       world.restore(node, image);
@@ -94,12 +99,17 @@ for (const seed of seeds) {
     world.network.weather = rough;
     const history: WriteSeen[] = [];
     const clients = startClients(world, seed, history);
-    const upheaval = new Upheaval();
+    const operator = new Operator();
+    const upheaval = new Upheaval(operator);
     const changes = seed % 2 === 0 ? upheaval.kinds.map(rare) : [];
-    const kinds = [...[crashes(4), cuts, freezes].map(brief), ...changes];
-    const done = await makeTrouble(world, { seed, ms: troubleMs, kinds: [...kinds, oldDisk()] });
+    const kinds = [...[crashes(operator, 4), cuts, freezes].map(brief), ...changes];
+    const done = await makeTrouble(world, {
+      seed,
+      ms: troubleMs,
+      kinds: [...kinds, oldDisk(operator)],
+    });
     await settle(world, 10_000);
-    const isAtRest = await upheaval.finish(world);
+    const isAtRest = await operator.finish(world);
     const rounds = world.notices.filter(({ notice }) => notice.kind === "cleaned").length;
     const why = `SEED=${seed} after ${rounds} rounds\n${done.join("\n")}`;
     expect(isAtRest, why).toBe(true);

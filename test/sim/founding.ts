@@ -18,6 +18,10 @@ export interface WorldOptions {
   readonly weather?: Weather;
   /** What a sync of a disk takes at most. */
   readonly diskMsMax?: number;
+  /** Small ones make tables out of little. */
+  readonly memtableBytes?: number;
+  /** From one tick of a node to the next. */
+  readonly tickMs?: number;
   /** Where there is no time for clean-up at its usual pace. */
   readonly cleanup?: Partial<CleanupTuning>;
   /** Where each of the first nodes is; all in one data centre by default. */
@@ -27,7 +31,8 @@ export interface WorldOptions {
 export function filledOptions(options: WorldOptions): Required<WorldOptions> {
   const dcOf = (): string => "dc1";
   const usual = { n: 3, r: 2, w: 2, partitions: 16, weather: calm, diskMsMax: 0 };
-  return { ...usual, cleanup: {}, dcOf, ...options };
+  const engine = { memtableBytes: 256 << 10, tickMs: 10 };
+  return { ...usual, ...engine, cleanup: {}, dcOf, ...options };
 }
 
 /** Founded with everybody at once: every world begins in the middle of its life. */

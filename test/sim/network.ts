@@ -23,6 +23,24 @@ export const rough: Weather = { ...calm, delayMsMax: 60, loss: 0.02, repeat: 0.0
 
 const echoMsMin = 500;
 const echoMsMax = 10_000;
+/** Frames that are kept of each sender, to be sent once more by who has them. */
+const keptMax = 48;
+/** What a slow receiver has not taken in after so long is lost, as queues are bounded. */
+const queueMsMax = 4_000;
+
+interface Sent {
+  readonly from: NodeId;
+  readonly to: NodeId;
+  readonly frame: Uint8Array;
+  deliver(frame: Uint8Array): void;
+}
+
+/** Who takes in little at a time. */
+interface Slowness {
+  readonly bytesPerMs: number;
+  /** Until then it is busy with what came before. */
+  busyUntil: number;
+}
 
 export class Network {
   weather: Weather;
@@ -34,7 +52,14 @@ export class Network {
   farWeather: Weather | undefined;
   readonly #timeline: Timeline;
   readonly #streams: Readonly<Record<"delay" | "loss" | "repeat" | "echo", Random>>;
-  readonly #cuts = new Set<string>();
+  /** By who made them, so that one kind of trouble does not mend what another has broken. */
+  readonly #cuts = new Map<string, Set<number>>();
+  readonly #slow = new Map<NodeId, Slowness>();
+  /** The latest frames of each process, and some of each that ended. */
+  readonly #kept = new Map<NodeId, Sent[]>();
+  readonly #past = new Map<NodeId, Sent[]>();
+  /** Whether anybody will ask for frames of the past. */
+  keepsPast = false;
 
   constructor(timeline: Timeline, seed: number, weather: Weather) {
     this.#timeline = timeline;
@@ -46,27 +71,29 @@ export class Network {
   send(from: NodeId, to: NodeId, frame: Uint8Array, deliver: (frame: Uint8Array) => void): void {
     this.sent += 1;
     this.bytes += frame.length;
+    const sent = { from, to, frame, deliver };
+    if (this.keepsPast) this.#keep(sent);
     const weather = this.#weatherOf(from, to);
     const { delay, loss, repeat, echo } = this.#streams;
-    const arrive = (afterMs: number): void =>
-      this.#timeline.after(afterMs, () => {
-        if (!this.isCut(from, to)) deliver(frame);
-      });
     const [first, second] = [delayOf(weather, delay), delayOf(weather, repeat)];
     const isRepeated = happens(weather.repeat, repeat);
     const echoMs = echoMsMin + echo.below(echoMsMax - echoMsMin);
     const isEchoed = happens(weather.echo, echo);
-    if (!happens(weather.loss, loss)) arrive(first);
-    if (isRepeated) arrive(second);
-    if (isEchoed) arrive(echoMs);
+    if (!happens(weather.loss, loss)) this.#arrive(sent, first);
+    if (isRepeated) this.#arrive(sent, second);
+    if (isEchoed) this.#arrive(sent, echoMs);
   }
 
   isCut(from: NodeId, to: NodeId): boolean {
-    return this.#cuts.has(`${from}>${to}`);
+    if (this.#cuts.size === 0) return false;
+    const link = linkOf(from, to);
+    for (const links of this.#cuts.values()) if (links.has(link)) return true;
+    return false;
   }
 
-  cut(from: NodeId, to: NodeId): void {
-    this.#cuts.add(`${from}>${to}`);
+  cut(from: NodeId, to: NodeId, by = ""): void {
+    const links = this.#cuts.get(by) ?? new Set();
+    this.#cuts.set(by, links.add(linkOf(from, to)));
   }
 
   /** No message passes between members of different groups. */
@@ -79,14 +106,68 @@ export class Network {
     }
   }
 
-  heal(): void {
-    this.#cuts.clear();
+  /** Mends what was cut by somebody; by default, everything. */
+  heal(by?: string): void {
+    if (by === undefined) this.#cuts.clear();
+    else this.#cuts.delete(by);
+  }
+
+  /** From now on the node takes in so many bytes a millisecond; absent: as many as come. */
+  slow(node: NodeId, bytesPerMs?: number): void {
+    if (bytesPerMs === undefined) this.#slow.delete(node);
+    else this.#slow.set(node, { bytesPerMs, busyUntil: 0 });
+  }
+
+  /** A process is gone: what it has sent is of the past. */
+  ended(node: NodeId): void {
+    const past = [...(this.#past.get(node) ?? []), ...(this.#kept.get(node) ?? [])];
+    this.#past.set(node, past.slice(-2 * keptMax));
+    this.#kept.delete(node);
+  }
+
+  /** Frames of processes that this node was before come once more. Gives how many. */
+  replay(node: NodeId, random: Random): number {
+    const past = this.#past.get(node) ?? [];
+    const chosen = past.filter(() => random.below(2) === 0);
+    for (const sent of chosen) this.#arrive(sent, random.below(3_000));
+    return chosen.length;
+  }
+
+  #arrive(sent: Sent, afterMs: number): void {
+    const { from, to, frame } = sent;
+    const waitMs = this.#slow.size === 0 ? 0 : this.#queueFor(to, frame.length, afterMs);
+    if (waitMs > queueMsMax) return;
+    // What a node does when a frame comes says itself whether it wakes any promise.
+    this.#timeline.afterQuietly(afterMs + waitMs, () => {
+      if (!this.isCut(from, to)) sent.deliver(frame);
+    });
+  }
+
+  /** How much later a frame is taken in than it comes. */
+  #queueFor(to: NodeId, bytes: number, afterMs: number): number {
+    const slow = this.#slow.get(to);
+    if (slow === undefined) return 0;
+    const at = this.#timeline.now + afterMs;
+    const taken = Math.max(at, slow.busyUntil) + bytes / slow.bytesPerMs;
+    if (taken - at <= queueMsMax) slow.busyUntil = taken;
+    return taken - at;
+  }
+
+  #keep(sent: Sent): void {
+    const kept = this.#kept.get(sent.from) ?? [];
+    this.#kept.set(sent.from, kept);
+    if (kept.length < keptMax) kept.push(sent);
+    else kept[this.sent % keptMax] = sent;
   }
 
   #weatherOf(from: NodeId, to: NodeId): Weather {
     const { farWeather } = this;
     return farWeather !== undefined && this.isFar(from, to) ? farWeather : this.weather;
   }
+}
+
+function linkOf(from: NodeId, to: NodeId): number {
+  return from * 65_536 + to;
 }
 
 function delayOf({ delayMsMin, delayMsMax }: Weather, random: Random): number {

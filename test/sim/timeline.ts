@@ -4,7 +4,6 @@
  * happenings of a node at rest wake nobody, and to wait after those would be most of the cost: a
  * quiet one says so, unless `stir` was called in it.
  */
-import type { Clock } from "../../native-free-engine/clock.ts";
 
 interface Happening {
   readonly at: number;
@@ -99,51 +98,19 @@ export class Timeline {
   }
 }
 
-/** A node's view of virtual time: its engine sleeps on the timeline. */
-export class TimelineClock implements Clock {
-  readonly #timeline: Timeline;
-  /** How far the wall clock of this node is ahead. */
-  readonly #aheadMs: number;
-  /** Each look takes a little, so that paces and turns have something to measure. */
-  #looks = 0;
-  /** Once the process is gone, nothing that slept ever wakes. */
-  isStopped = false;
-
-  constructor(timeline: Timeline, aheadMs = 0) {
-    this.#timeline = timeline;
-    this.#aheadMs = aheadMs;
-  }
-
-  now(): number {
-    return Math.floor(this.time());
-  }
-
-  /** With fractions, as the node's own clock has them. */
-  time(): number {
-    return this.#timeline.now + this.#aheadMs;
-  }
-
-  elapsed(): number {
-    this.#looks += 1;
-    return this.#timeline.now + this.#looks * 1e-6;
-  }
-
-  sleep(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      this.#timeline.after(ms, () => {
-        if (!this.isStopped) resolve();
-      });
-    });
-  }
-}
-
 function isBefore(a: Happening, b: Happening): boolean {
   return a.at !== b.at ? a.at < b.at : a.number < b.number;
 }
 
+/**
+ * The real one, from before any tripwire: the end of a turn of the real loop is how the simulator
+ * knows that all promises have run, and no simulated code ever sees it.
+ */
+const nextTurn = setImmediate;
+
 /** All microtasks: whatever promises lead to without time going by. */
 function settle(): Promise<void> {
   return new Promise((resolve) => {
-    setImmediate(resolve);
+    nextTurn(resolve);
   });
 }

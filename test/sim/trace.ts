@@ -7,20 +7,24 @@ import { createHash } from "node:crypto";
 import type { NodeId } from "../../src/core/ids.ts";
 
 const linesMax = 60;
+/** Hashed at a time: a call for each frame would cost more than the hashing. */
+const pageBytes = 64 << 10;
+const headBytes = 24;
 
 export class Trace {
   readonly #hash = createHash("sha256");
-  readonly #head = new Float64Array(3);
-  readonly #headBytes = new Uint8Array(this.#head.buffer);
+  readonly #page = Buffer.alloc(pageBytes);
+  #filled = 0;
   readonly #lines: string[] = [];
   /** Lines cost more than all the rest, and few want them. */
   keepsLines = false;
 
   frame(at: number, { from, to }: { from: NodeId; to: NodeId }, bytes: Uint8Array): void {
-    this.#head[0] = at;
-    this.#head[1] = from;
-    this.#head[2] = to;
-    this.#hash.update(this.#headBytes).update(bytes);
+    this.#makeRoom(headBytes + bytes.length);
+    this.#filled = this.#page.writeDoubleLE(at, this.#filled);
+    this.#filled = this.#page.writeDoubleLE(from, this.#filled);
+    this.#filled = this.#page.writeDoubleLE(to, this.#filled);
+    this.#add(bytes);
   }
 
   /** `text` is only made when somebody looks at it. */
@@ -31,8 +35,9 @@ export class Trace {
   }
 
   note(at: number, node: NodeId, what: unknown): void {
-    this.#hash.update(`${at} ${node} ${JSON.stringify(what)}\n`);
-    this.say(at, node, () => `notes ${JSON.stringify(what)}`);
+    const text = JSON.stringify(what);
+    this.#add(Buffer.from(`${at} ${node} ${text}\n`));
+    this.say(at, node, () => `notes ${text}`);
   }
 
   get lines(): readonly string[] {
@@ -41,6 +46,25 @@ export class Trace {
 
   /** Of everything up to now. */
   digest(): string {
+    this.#flush();
     return this.#hash.copy().digest("hex");
+  }
+
+  #add(bytes: Uint8Array): void {
+    this.#makeRoom(bytes.length);
+    if (bytes.length > pageBytes) this.#hash.update(bytes);
+    else {
+      this.#page.set(bytes, this.#filled);
+      this.#filled += bytes.length;
+    }
+  }
+
+  #makeRoom(bytes: number): void {
+    if (this.#filled + bytes > pageBytes) this.#flush();
+  }
+
+  #flush(): void {
+    this.#hash.update(this.#page.subarray(0, this.#filled));
+    this.#filled = 0;
   }
 }

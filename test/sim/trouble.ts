@@ -1,7 +1,8 @@
 /**
- * Faults for a world, each kind on a schedule and a stream of chance of its own: with one kind
- * switched off the others come at the same times as before. What is broken is mended by the same
- * kind a little later, and by `settle` at the end.
+ * Faults for a world, each kind on a schedule and streams of chance of its own: with one kind
+ * switched off the others come at the same times as before, and so do the other strikes of a kind
+ * when one of them is left out. What is broken is mended by the same kind a little later, and by
+ * `settle` at the end.
  */
 import type { NodeId } from "../../src/core/ids.ts";
 import { type Random, seededRandom } from "../../src/core/random.ts";
@@ -24,137 +25,91 @@ export interface Trouble {
   readonly kinds: readonly Kind[];
   /** Where it is written down what was done, and when. */
   readonly done?: string[];
+  /** Where the names of the strikes are written down that did something. */
+  readonly struck?: string[];
+  /** Only strikes of these names are carried out; absent: all. */
+  readonly script?: readonly string[] | undefined;
 }
 
-interface Due {
+interface Strike {
+  /** Of the kind, and which of its strikes: `crash 3`. */
+  readonly name: string;
   readonly kind: Kind;
-  readonly random: Random;
-  at: number;
+  readonly at: number;
 }
 
 /** Runs the world with faults for so long. Gives what was done, and when. */
-export async function makeTrouble(
-  world: World,
-  { seed, ms, kinds, done = [] }: Trouble,
-): Promise<string[]> {
+export async function makeTrouble(world: World, trouble: Trouble): Promise<string[]> {
+  const { seed, ms, script, done = [], struck = [] } = trouble;
   const start = world.timeline.now;
-  const end = start + ms;
-  const due = kinds.map((kind): Due => {
-    const random = seededRandom(seed * 1_000 + hashOf(kind.name));
-    return { kind, random, at: start + random.below(2 * kind.everyMs) };
-  });
-  for (;;) {
-    const next = due.reduce((first, each) => (each.at < first.at ? each : first));
-    if (next.at >= end) break;
-    await world.timeline.runUntil(Math.max(world.timeline.now, next.at));
-    const what = await next.kind.strike(world, next.random);
-    if (what !== "") done.push(`${Math.round(world.timeline.now - start)} ms: ${what}`);
-    next.at += 1 + next.random.below(2 * next.kind.everyMs);
+  const chosen = script === undefined ? undefined : new Set(script);
+  for (const { name, kind, at } of strikesOf(trouble)) {
+    if (chosen !== undefined && !chosen.has(name)) continue;
+    await world.timeline.runUntil(Math.max(world.timeline.now, start + at));
+    if (world.timeline.now >= start + ms) break;
+    const what = await kind.strike(world, streamOf(seed, name));
+    if (what === "") continue;
+    struck.push(name);
+    done.push(`${Math.round(world.timeline.now - start)} ms: ${what} (${name})`);
   }
-  await world.timeline.runUntil(Math.max(world.timeline.now, end));
+  await world.timeline.runUntil(Math.max(world.timeline.now, start + ms));
   return done;
 }
 
+/** Everything that is due, in order of time. */
+export function strikesOf({ seed, ms, kinds }: Pick<Trouble, "seed" | "ms" | "kinds">): Strike[] {
+  const strikes: Strike[] = [];
+  for (const kind of kinds) {
+    const random = streamOf(seed, kind.name);
+    let at = random.below(2 * kind.everyMs);
+    for (let number = 1; at < ms; number++) {
+      strikes.push({ name: `${kind.name} ${number}`, kind, at });
+      at += 1 + random.below(2 * kind.everyMs);
+    }
+  }
+  return strikes.sort((a, b) => a.at - b.at);
+}
+
 /** Mends everything, and gives replicas the time to agree. */
-export async function settle(world: World, ms = 90_000): Promise<void> {
+export async function settle(
+  world: World,
+  ms = 90_000,
+  start: (id: NodeId) => Promise<unknown> = (id) => world.restart(id),
+): Promise<void> {
   world.network.heal();
   world.network.weather = calm;
   world.network.farWeather = undefined;
   for (const id of world.ids) {
-    world.thaw(id);
+    world.network.slow(id);
     world.setCapacity(id, Number.POSITIVE_INFINITY);
+    world.setDiskPace(id, 1);
+    world.diskOf(id).heal();
+    world.clockOf(id).drift(0);
+    world.thaw(id);
   }
-  // Who has met a full disk may still be about to die of it.
+  // Who has met a full or broken disk may still be about to die of it.
   await world.run(1_000);
-  for (const id of world.startable) await world.restart(id);
+  for (const id of world.startable) await start(id);
   await world.run(ms);
 }
 
-function pick<T>(from: readonly T[], random: Random): T | undefined {
+/** One of these nodes, the same one as long as it is among them. */
+export function pick(from: readonly NodeId[], random: Random): NodeId | undefined {
   // Drawn from also when there is nothing to choose: the stream goes on as it would have.
-  const at = random.below(1 << 20);
-  return from.length === 0 ? undefined : from[at % from.length];
+  const salt = random.below(2 ** 32);
+  let best: { readonly id: NodeId; readonly lot: number } | undefined;
+  for (const id of from) {
+    const lot = seededRandom(salt + id).below(2 ** 32);
+    if (best === undefined || lot > best.lot) best = { id, lot };
+  }
+  return best?.id;
 }
 
-/** Power cuts, and starts of what was cut, with another clock now and then. */
-export function crashes(liveMin: number): Kind {
-  return {
-    name: "crash",
-    everyMs: 2_000,
-    strike: async (world, random) => {
-      const isStart = random.below(2) === 0;
-      const aheadMs = random.below(4) === 0 ? random.below(40_000) - 20_000 : 0;
-      const [down, live] = [pick(world.startable, random), pick(world.live, random)];
-      if (isStart && down !== undefined) {
-        world.setClock(down, aheadMs);
-        await world.restart(down);
-        return `node ${down} starts, its clock ${aheadMs} ms ahead`;
-      }
-      if (isStart || live === undefined || world.live.length <= liveMin) return "";
-      world.crash(live);
-      return `node ${live} loses its power`;
-    },
-  };
-}
-
-/** The power of the whole house fails: only what every acknowledgement stands on is left. */
-export const blackouts: Kind = {
-  name: "blackout",
-  everyMs: 5_000,
-  strike: async (world) => {
-    for (const id of world.live) world.crash(id, 0);
-    await world.run(100);
-    for (const id of world.startable) await world.restart(id);
-    return "everybody loses power at once";
-  },
-};
-
-/** Disks that take nothing more: their nodes refuse, and die of it. */
-export function fullDisks(liveMin: number): Kind {
-  return {
-    name: "disk",
-    everyMs: 6_000,
-    strike: (world, random) => {
-      const node = pick(world.live, random);
-      if (node === undefined || world.live.length <= liveMin) return "";
-      world.setCapacity(node, 1);
-      return `the disk of node ${node} is full`;
-    },
-  };
-}
-
-/** Two sides that do not hear each other, or only one of them the other. */
-export const cuts: Kind = {
-  name: "cut",
-  everyMs: 2_500,
-  strike: (world, random) => {
-    const shape = random.below(4);
-    const sideOf = new Map<NodeId, number>(world.ids.map((id) => [id, random.below(2)]));
-    const [left, right] = [0, 1].map((side) => world.ids.filter((id) => sideOf.get(id) === side));
-    world.network.heal();
-    if (shape === 0 || left === undefined || right === undefined) return "the network is whole";
-    if (shape === 1) {
-      for (const from of left) for (const to of right) world.network.cut(from, to);
-      return `${left.join(" ")} are not heard by ${right.join(" ")}`;
-    }
-    world.network.partition(left, right);
-    return `${left.join(" ")} and ${right.join(" ")} are apart`;
-  },
-};
-
-/** A process that stands still for longer than any time-out, and knows nothing of it. */
-export const freezes: Kind = {
-  name: "freeze",
-  everyMs: 5_000,
-  strike: (world, random) => {
-    const node = pick(world.live, random);
-    for (const id of world.ids) world.thaw(id);
-    if (node === undefined || random.below(2) === 0) return "";
-    world.freeze(node);
-    return `node ${node} stands still`;
-  },
-};
-
-function hashOf(name: string): number {
-  return [...name].reduce((sum, letter) => (sum * 31 + letter.charCodeAt(0)) % 997, 0);
+/** Chance for one purpose, whatever else is drawn. */
+export function streamOf(seed: number, name: string): Random {
+  let hash = 0x811c9dc5;
+  for (const letter of `${seed} ${name}`) {
+    hash = Math.imul(hash ^ letter.charCodeAt(0), 0x01000193);
+  }
+  return seededRandom(hash);
 }

@@ -14,6 +14,7 @@ export interface WireParts {
 
 export class Wire {
   readonly #parts: WireParts;
+  readonly #writer = new FrameWriter();
 
   constructor(parts: WireParts) {
     this.#parts = parts;
@@ -28,9 +29,8 @@ export class Wire {
     const { timeline, network, trace } = this.#parts;
     const { from, to } = way;
     trace.say(timeline.now, from, () => `sends ${to} ${JSON.stringify(message).slice(0, 200)}`);
-    const writer = new FrameWriter();
-    writer.add(message);
-    for (const bytes of writer.take()) {
+    this.#writer.add(message);
+    for (const bytes of this.#writer.take()) {
       trace.frame(timeline.now, way, bytes);
       network.send(from, to, bytes, (arrived) => {
         const frame = decodeFrame(arrived);

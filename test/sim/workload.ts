@@ -8,6 +8,7 @@ import type { NodeId } from "../../src/core/ids.ts";
 import { keyOf } from "../../src/core/key.ts";
 import type { Command, Result } from "../../src/core/message.ts";
 import type { Random } from "../../src/core/random.ts";
+import { nameOfOperation } from "./answers.ts";
 import type { WriteSeen } from "./checks.ts";
 import type { World } from "./world.ts";
 
@@ -34,6 +35,9 @@ const avoidMs = 2_000;
 export class SimClient {
   readonly #options: ClientOptions;
   readonly #avoidUntil = new Map<NodeId, number>();
+  /** Writes by their value: `history` as far as this client has looked at it. */
+  readonly #known = new Map<string, WriteSeen[]>();
+  #looked = 0;
   #writes = 0;
   answered = 0;
   refused = 0;
@@ -77,10 +81,16 @@ export class SimClient {
 
   /** What is read was written to that key, and not surely refused before. */
   #judge(key: string, values: readonly string[]): void {
+    const { history } = this.#options;
+    for (; this.#looked < history.length; this.#looked++) {
+      const write = history[this.#looked];
+      if (write?.value === undefined) continue;
+      const others = this.#known.get(write.value) ?? [];
+      this.#known.set(write.value, [...others, write]);
+    }
     for (const value of values) {
-      const isKnown = this.#options.history.some(
-        (write) => write.key === key && write.value === value && write.outcome !== "failed",
-      );
+      const writes = this.#known.get(value) ?? [];
+      const isKnown = writes.some((write) => write.key === key && write.outcome !== "failed");
       if (!isKnown) this.wrongs.push(`${key}: ${value} was read and never written`);
     }
   }
@@ -101,6 +111,7 @@ export class SimClient {
     history.push(write);
     const at = Math.floor(world.timeline.now);
     const nonce = random.below(2 ** 32);
+    write.operation = nameOfOperation({ at, nonce });
     let attempts = 0;
     const result = await this.#ask(() => ({
       kind: "put",

@@ -5,19 +5,21 @@
 import { loadHash } from "../../native-free-engine/base/hash.ts";
 import type { MemoryDisk } from "../../native-free-engine/disk/memory-disk.ts";
 import { loadFilterPackage } from "../../native-free-engine/table/filter.ts";
-import type { Effect, Event, Notice } from "../../src/core/event.ts";
+import type { Effect, Notice } from "../../src/core/event.ts";
 import type { NodeId } from "../../src/core/ids.ts";
 import type { Candidate, Command, Message, Result } from "../../src/core/message.ts";
 import { seededRandom } from "../../src/core/random.ts";
 import type { RingState } from "../../src/core/ring/ring-state.ts";
 import type { Store } from "../../src/store/store.ts";
+import type { MachineClock } from "./clocks.ts";
+import { Driver } from "./driver.ts";
 import { filledOptions, foundedRing, type WorldOptions } from "./founding.ts";
 import {
   disksOn,
-  type Happening,
   type Host,
   type Image,
   type Life,
+  type NewDisk,
   newHost,
   openLife,
 } from "./host.ts";
@@ -26,8 +28,6 @@ import { Timeline } from "./timeline.ts";
 import { Trace } from "./trace.ts";
 import { Watch } from "./watch.ts";
 import { Wire } from "./wire.ts";
-
-const tickMs = 10;
 
 export class World {
   readonly timeline = new Timeline(1_700_000_000_000);
@@ -40,11 +40,14 @@ export class World {
   beforeEffect: (node: NodeId, effect: Effect) => void = () => {};
   readonly #options: Required<WorldOptions>;
   readonly #wire: Wire;
-  readonly #newDisk: () => MemoryDisk;
+  readonly #driver: Driver;
+  readonly #newDisk: NewDisk;
   readonly #hosts = new Map<NodeId, Host>();
   readonly #founded: RingState;
   /** Of nodes that were let in later: the ring that they were told. */
   readonly #rings = new Map<NodeId, RingState>();
+  /** Asked for with every message; a node stays where it is. */
+  readonly #dcs = new Map<NodeId, string>();
   #requests = 0;
   #joined = 0;
   #lives = 0;
@@ -55,10 +58,17 @@ export class World {
     this.#newDisk = disksOn(this.timeline, filled);
     this.network = new Network(this.timeline, filled.seed, filled.weather);
     this.#founded = foundedRing(filled);
-    for (const { id } of this.#founded.members) this.#hosts.set(id, newHost(id, this.#newDisk()));
+    for (const { id } of this.#founded.members) this.#addHost(id);
     this.network.isFar = (from, to) => this.#dcOf(from) !== this.#dcOf(to);
     this.watch = new Watch({ partitions: filled.partitions, isFar: this.network.isFar });
     this.#wire = new Wire(this);
+    this.#driver = new Driver({
+      ...{ timeline: this.timeline, trace: this.trace, watch: this.watch },
+      tickMs: filled.tickMs,
+      beforeEffect: (node, effect) => this.beforeEffect(node, effect),
+      noticed: (node, { notice }) => this.notices.push({ at: this.timeline.now, node, notice }),
+      post: (from, to, message) => this.#post(from, to, message),
+    });
   }
 
   get ids(): readonly NodeId[] {
@@ -82,13 +92,17 @@ export class World {
     return this.ids.filter((id) => this.#host(id).life === undefined);
   }
 
+  /** What takes real time, so that it is there before virtual time begins. */
+  async prepare(): Promise<void> {
+    await Promise.all([loadHash(), loadFilterPackage()]);
+  }
+
   /** Starts every node, and waits until they know each other and agree that nothing is there. */
   async start(): Promise<void> {
-    // Both take real time, so they are there before virtual time begins.
-    await Promise.all([loadHash(), loadFilterPackage()]);
+    await this.prepare();
     for (const id of this.ids) await this.restart(id);
     await this.run(3_000);
-    await this.runUntil(() => this.isFilled, 60_000);
+    await this.runUntilCalm(() => this.isFilled, 60_000);
   }
 
   run(ms: number): Promise<void> {
@@ -99,6 +113,16 @@ export class World {
   async runUntil(isDone: () => boolean, ms = 120_000): Promise<boolean> {
     await this.timeline.runUntil(this.timeline.now + ms, isDone);
     return isDone();
+  }
+
+  /** As `runUntil`, for what costs something to find out: it looks every tenth of a second. */
+  async runUntilCalm(isDone: () => boolean, ms: number): Promise<boolean> {
+    const end = this.timeline.now + ms;
+    while (!isDone()) {
+      if (this.timeline.now >= end) return false;
+      await this.run(100);
+    }
+    return true;
   }
 
   /** For a client's own pauses: resolves in virtual time, while somebody runs the world. */
@@ -112,10 +136,11 @@ export class World {
   crash(id: NodeId, survival = 0.5): void {
     const host = this.#host(id);
     if (host.life === undefined) return;
-    host.life.clock.isStopped = true;
+    host.life.engineClock.isStopped = true;
     host.life = undefined;
     host.backlog = undefined;
     this.watch.ended(id);
+    this.network.ended(id);
     host.image = this.#copy(host, survival);
     this.#linkAll(id, false);
   }
@@ -132,11 +157,6 @@ export class World {
     for (const happen of waiting) this.timeline.after(0, happen);
   }
 
-  /** An empty disk, with which it must join again to be of any use. */
-  wipe(id: NodeId): void {
-    this.restore(id, { disk: this.#newDisk(), started: 0 });
-  }
-
   /** Whatever is written beyond so much fails; a crash makes room again. */
   setCapacity(id: NodeId, bytes: number): void {
     this.#host(id).image.disk.capacityBytes = bytes;
@@ -151,12 +171,35 @@ export class World {
   restore(id: NodeId, image: Image): void {
     const host = this.#host(id);
     if (host.life !== undefined) throw new Error(`node ${id} is running`);
+    this.watch.lost(id);
     host.image = { ...image, disk: image.disk.crash({ survival: 1 }) };
   }
 
-  /** From its next start on. */
+  /** Starts a node with what is not its own. False: it refuses, and has its own back. */
+  async startsWith(id: NodeId, image: Image): Promise<boolean> {
+    const host = this.#host(id);
+    const own = host.image;
+    host.image = { ...image, disk: image.disk.crash({ survival: 1 }) };
+    try {
+      await this.restart(id);
+      return true;
+    } catch {
+      host.image = own;
+      return false;
+    }
+  }
+
+  /** From now on its syncs take so many times as long. */
+  setDiskPace(id: NodeId, factor: number): void {
+    this.#host(id).pace.factor = factor;
+  }
+
+  clockOf(id: NodeId): MachineClock {
+    return this.#host(id).clock;
+  }
+
   setClock(id: NodeId, aheadMs: number): void {
-    this.#host(id).aheadMs = aheadMs;
+    this.clockOf(id).set(aheadMs);
   }
 
   async restart(id: NodeId): Promise<void> {
@@ -173,8 +216,7 @@ export class World {
       throw new Error(`node ${id} does not open`, { cause: life });
     }
     host.life = life;
-    this.#perform(host, life, life.node.start(life.clock.time()));
-    this.#tickLater(host, life);
+    this.#driver.start(host, life);
     this.#linkAll(id, true);
   }
 
@@ -189,7 +231,7 @@ export class World {
     const told = await this.admin(via, "join", candidate, deadlineMs);
     const { id, ring } = told as { id: NodeId; ring: RingState };
     if (this.#hosts.has(id)) throw new Error(`node ${id} is there already`);
-    this.#hosts.set(id, newHost(id, this.#newDisk()));
+    this.#addHost(id);
     this.#rings.set(id, ring);
     await this.restart(id);
     return id;
@@ -198,6 +240,7 @@ export class World {
   /** The machine is there no longer: its disk, its address, everything. */
   forget(id: NodeId): void {
     this.crash(id);
+    this.watch.lost(id);
     this.#hosts.delete(id);
   }
 
@@ -216,12 +259,15 @@ export class World {
     if (life === undefined) return Promise.resolve(undefined);
     const request = ++this.#requests;
     return new Promise((resolve) => {
-      life.answers.set(request, resolve);
-      // Whoever asks a node that dies gets no answer; the client's own deadline ends the wait.
-      this.timeline.after(command.deadlineMs + 500, () => {
-        if (life.answers.delete(request)) resolve(undefined);
+      life.answers.set(request, this.watch.asked(id, command, resolve));
+      // Whoever asks a node that dies gets no answer; the client's own deadline ends the wait. An
+      // answer that comes still is heard by nobody but those who watch.
+      this.timeline.afterQuietly(command.deadlineMs + 500, () => {
+        if (!life.answers.has(request)) return;
+        this.timeline.stir();
+        resolve(undefined);
       });
-      this.#step(this.#host(id), life, { kind: "request", id: request, command });
+      this.#driver.step(this.#host(id), life, { kind: "request", id: request, command });
     });
   }
 
@@ -239,6 +285,11 @@ export class World {
     const { life } = this.#host(id);
     if (life === undefined) throw new Error(`node ${id} is down`);
     return life.store;
+  }
+
+  /** As it is now: a crash puts another in its place. */
+  diskOf(id: NodeId): MemoryDisk {
+    return this.#host(id).image.disk;
   }
 
   ringOf(id: NodeId): RingState {
@@ -283,91 +334,38 @@ export class World {
     return { ...image, disk };
   }
 
-  #open(host: Host): Promise<Life> {
-    const { id } = host;
-    return openLife(host, {
+  async #open(host: Host): Promise<Life> {
+    let opened: Life | undefined;
+    // What its store says while it opens, the node hears once it is there.
+    const tell = (happen: (life: Life) => void): void =>
+      this.timeline.after(opened === undefined ? 1 : 0, () => {
+        if (opened === undefined) tell(happen);
+        else if (host.life === opened) happen(opened);
+      });
+    opened = await openLife(host, {
       ...this.#options,
       timeline: this.timeline,
       life: ++this.#lives,
-      ring: this.#rings.get(id) ?? this.#founded,
+      ring: this.#rings.get(host.id) ?? this.#founded,
       onDamage: (partition) => {
-        const { life } = host;
-        if (life === undefined || partition === undefined) return;
-        this.timeline.after(0, () => this.#step(host, life, { kind: "damage", partition }));
+        if (partition === undefined) return;
+        tell((life) => this.#driver.step(host, life, { kind: "damage", partition }));
       },
-      onFatal: () => this.timeline.after(0, () => this.crash(id)),
+      onFatal: () => tell(() => this.crash(host.id)),
     });
+    return opened;
   }
 
-  #step(host: Host, life: Life, happening: Happening): void {
-    if (host.life !== life) return;
-    if (host.backlog !== undefined) {
-      host.backlog.push(() => this.#step(host, life, happening));
-      return;
-    }
-    const event = { ...happening, now: life.clock.time() } as Event;
-    this.#perform(host, life, life.node.step(event));
+  #addHost(id: NodeId): void {
+    this.#hosts.set(id, newHost(id, this.timeline, this.#newDisk));
   }
 
-  #perform(host: Host, life: Life, effects: readonly Effect[]): void {
-    for (const effect of effects) {
-      this.beforeEffect(host.id, effect);
-      if (host.life !== life) return;
-      switch (effect.kind) {
-        case "send":
-          this.#send(host, life, effect.to, effect.message);
-          break;
-        case "store":
-          this.timeline.stir();
-          life.store.run(effect.work, (outcome) => {
-            this.watch.stored(host.id, effect.work, outcome);
-            this.timeline.afterQuietly(0, () =>
-              this.#step(host, life, { kind: "stored", ticket: effect.ticket, outcome }),
-            );
-          });
-          break;
-        case "reply": {
-          const answer = life.answers.get(effect.id);
-          life.answers.delete(effect.id);
-          this.timeline.stir();
-          answer?.(effect.result);
-          break;
-        }
-        case "notice":
-          this.trace.note(this.timeline.now, host.id, effect.notice);
-          this.watch.noticed(host.id, effect.notice);
-          this.notices.push({ at: this.timeline.now, node: host.id, notice: effect.notice });
-          break;
-        case "ring":
-          this.watch.installed(host.id, effect.state);
-          break;
-        case "down":
-          break;
-      }
-    }
-  }
-
-  #send(host: Host, life: Life, to: NodeId, message: Message): void {
-    this.watch.sent(host.id, to, message);
-    if (to === host.id) {
-      this.timeline.afterQuietly(0, () =>
-        this.#step(host, life, { kind: "message", from: to, message }),
-      );
-      return;
-    }
+  #post(from: NodeId, to: NodeId, message: Message): void {
     const target = this.#hosts.get(to);
     if (target === undefined) return;
-    this.#wire.send({ from: host.id, to }, message, (arrived) => {
+    this.#wire.send({ from, to }, message, (arrived) => {
       if (target.life === undefined) return;
-      this.#step(target, target.life, { kind: "message", from: host.id, message: arrived });
-    });
-  }
-
-  #tickLater(host: Host, life: Life): void {
-    this.timeline.afterQuietly(tickMs, () => {
-      if (host.life !== life) return;
-      if (host.backlog === undefined) this.#step(host, life, { kind: "tick" });
-      this.#tickLater(host, life);
+      this.#driver.step(target, target.life, { kind: "message", from, message: arrived });
     });
   }
 
@@ -377,16 +375,20 @@ export class World {
       const host = this.#host(other);
       const mine = this.#host(id).life;
       if (other === id || host.life === undefined) continue;
-      this.#step(host, host.life, { kind: "link", peer: id, up });
+      this.#driver.step(host, host.life, { kind: "link", peer: id, up });
       if (up && mine !== undefined) {
-        this.#step(this.#host(id), mine, { kind: "link", peer: other, up });
+        this.#driver.step(this.#host(id), mine, { kind: "link", peer: other, up });
       }
     }
   }
 
   #dcOf(id: NodeId): string | undefined {
+    const known = this.#dcs.get(id);
+    if (known !== undefined) return known;
     const joined = this.#rings.get(id)?.members.find((member) => member.id === id);
-    return (joined ?? this.#founded.members.find((member) => member.id === id))?.dc;
+    const dc = (joined ?? this.#founded.members.find((member) => member.id === id))?.dc;
+    if (dc !== undefined) this.#dcs.set(id, dc);
+    return dc;
   }
 
   #host(id: NodeId): Host {
