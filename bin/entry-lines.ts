@@ -118,9 +118,11 @@ function fieldsOfJson(line: string): Fields | Problem | undefined {
     ["key", key],
     ["keyBase64", keyBase64],
     ["valueBase64", valueBase64],
-  ]) {
+  ] as const) {
     if (field !== undefined && typeof field !== "string") {
-      return { problem: `"${name}" is not a string but ${quote(JSON.stringify(field))}` };
+      // As it stands in the line: printing it anew takes more stack than a line may be deep.
+      const found = sourceOfMember(line, name) ?? "";
+      return { problem: `"${name}" is not a string but ${quote(found)}` };
     }
   }
   const fields = { key, keyBase64, valueBase64 } as Fields;

@@ -125,8 +125,9 @@ export class ClusterSession implements Session {
 
   #restore(token: string): void {
     try {
-      const seen = JSON.parse(Buffer.from(token, "base64url").toString()) as [string, string[]][];
+      const seen = JSON.parse(Buffer.from(token, "base64url").toString()) as [unknown, string[]][];
       for (const [key, contexts] of seen) {
+        if (typeof key !== "string") throw new TypeError("a key is told in hex");
         this.#seen.set(
           key,
           contexts.map((text) => Context.parse(text)),

@@ -269,6 +269,15 @@ function contradictions(settings: Settings): readonly string[] {
 }
 
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = textOf(value);
   return text.length > 64 ? `${text.slice(0, 64)}…` : text;
+}
+
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    // A program may hand over what no file could hold: a cycle, a BigInt, a list a mile deep.
+    return `a value of type ${typeof value}`;
+  }
 }

@@ -38,9 +38,10 @@ export function prepareDirectory(path: string): void {
 }
 
 export function readConfigFile(path: string): Readonly<Record<string, unknown>> {
+  const text = readSettingFile(path);
   let value: unknown;
   try {
-    value = parseStrictJson(readFileSync(path, "utf8"));
+    value = parseStrictJson(text);
   } catch (error) {
     throw invalidConfig([`${path}: ${error instanceof Error ? error.message : error}`]);
   }

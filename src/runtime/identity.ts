@@ -44,12 +44,13 @@ export function encodeIdentity(identity: Identity): Uint8Array {
 /** Throws FORMAT_TOO_NEW or CORRUPTION, naming the directory. */
 export function decodeIdentity(bytes: Uint8Array, directory: string): Identity {
   const damaged = `${directory}: the record of the node's identity is damaged`;
-  let value: Record<string, unknown>;
+  let parsed: unknown;
   try {
-    value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    parsed = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (cause) {
     throw new ClusterError("CORRUPTION", damaged, { cause });
   }
+  const value = (parsed ?? {}) as Record<string, unknown>;
   if (typeof value["version"] === "number" && value["version"] > version) {
     const message = `${directory} was written by a newer version of Everwrite; use that one`;
     throw new ClusterError("FORMAT_TOO_NEW", message);

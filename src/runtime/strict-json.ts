@@ -4,6 +4,9 @@
  * understand different things (CouchDB made administrators of whoever knew that).
  */
 
+/** No settings of ours are as deep; whoever prints what is deeper may run out of stack. */
+const depthMax = 64;
+
 /** Throws a SyntaxError that says what is wrong. */
 export function parseStrictJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
@@ -19,6 +22,7 @@ function doubledField(text: string): string | undefined {
   for (const [token] of text.matchAll(/"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],]/g)) {
     if (token === "{" || token === "[") {
       open.push(token === "{" ? new Set() : undefined);
+      if (open.length > depthMax) throw new SyntaxError(`it is nested more than ${depthMax} deep`);
       isNameNext = token === "{";
       continue;
     }

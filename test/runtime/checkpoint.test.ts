@@ -138,7 +138,7 @@ describe("a checkpoint", () => {
           acknowledged = i;
         }
       })();
-      await vi.waitUntil(() => acknowledged > 50);
+      await vi.waitUntil(() => acknowledged > 50, { timeout: 30_000 });
       const before = acknowledged;
       const copies = await checkpoint(first, "monday");
       await written;

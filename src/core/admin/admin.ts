@@ -10,29 +10,25 @@ import type { Command, Result, SurveyMessage } from "../message.ts";
 import type { TransferReport } from "../transfer/transfers.ts";
 import type { StandingView } from "../views.ts";
 import { bucketCommands } from "./buckets.ts";
-import { answerCheckpoint, type CheckpointQuestion, checkpointCommands } from "./checkpoint.ts";
+import { answerCheckpoint, checkpointCommands } from "./checkpoint.ts";
 import { EpochWaits } from "./everywhere.ts";
+import {
+  type Answers,
+  type AnyQuestion,
+  isAnswerTo,
+  isBucket,
+  isHexKey,
+  isObject,
+  questionIn,
+  type Repaired,
+} from "./forms.ts";
 import { type Answer, type Given, type MembershipParts, membershipCommands } from "./membership.ts";
 import { countOf } from "./plan.ts";
-import {
-  answerQuestion,
-  keyFromHex,
-  type Question,
-  type StateReport,
-  type TransfersReport,
-  timeLeftOf,
-  type VersionsReport,
-} from "./report.ts";
+import { answerQuestion, keyFromHex, timeLeftOf } from "./report.ts";
 import { statusOf } from "./status.ts";
 import { Surveys } from "./survey.ts";
 
 type AdminCommand = Command & { readonly kind: "admin" };
-type AnyQuestion =
-  | Question
-  | CheckpointQuestion
-  | { readonly ask: "repair" }
-  | { readonly ask: "cleanup" }
-  | { readonly ask: "epoch"; readonly epoch: number };
 type RunWhole = (now: Millis, command: AdminCommand, given: Given, answer: Answer) => void;
 
 /** Acts that change something, or make the cluster work for it. */
@@ -43,12 +39,6 @@ const changing: ReadonlySet<string> = new Set([
 const auditCharactersMax = 500;
 /** A node that has not got an epoch by then is slow to all the world, and not waited for. */
 const everywhereMsMax = 1_000;
-
-export interface Repaired {
-  readonly partitions: number;
-  readonly sent: number;
-  readonly received: number;
-}
 
 export interface AdminParts extends Omit<MembershipParts, "sizes"> {
   readonly out: Out;
@@ -74,7 +64,11 @@ export class Admin {
     this.#surveys = new Surveys({
       ...parts,
       ring: () => parts.ring(),
-      answer: (question, then) => this.#answer(question as AnyQuestion, then),
+      answer: (asked, then) => {
+        const question = questionIn(asked);
+        if (question === undefined) then({ failure: "unknown question" });
+        else this.#answer(question, then);
+      },
     });
     this.#commands = {
       status: (now, command, _given, answer) => this.#status(now, command, answer),
@@ -94,7 +88,8 @@ export class Admin {
       }),
       ...checkpointCommands({
         ring: () => parts.ring(),
-        ask: (...asked) => this.#ask(...asked),
+        ask: (now, question, deadlineMs, answer, done) =>
+          this.#ask(now, question, deadlineMs, answer, done),
       }),
     };
   }
@@ -139,13 +134,13 @@ export class Admin {
 
   #everywhere(epoch: number, done: () => void): void {
     const question = { ask: "epoch", epoch };
-    if (!this.#surveys.ask(this.#now, question, everywhereMsMax, () => done())) done();
+    const survey = { question, timeoutMs: everywhereMsMax, isAnswer: isAnswerTo.epoch };
+    if (!this.#surveys.ask(this.#now, survey, () => done())) done();
   }
 
   #status(now: Millis, { deadlineMs }: AdminCommand, answer: Answer): void {
     const { r, w, liveness } = this.#parts;
-    this.#ask(now, { ask: "state" }, deadlineMs, answer, (answers) => {
-      const reports = answers as ReadonlyMap<NodeId, StateReport>;
+    this.#ask(now, { ask: "state" }, deadlineMs, answer, (reports) => {
       const { state } = this.#parts.ring();
       const isLive = (node: NodeId): boolean => liveness.isLive(node);
       answer(json(statusOf({ state, r, w, reports, isLive })));
@@ -153,8 +148,7 @@ export class Admin {
   }
 
   #hints(now: Millis, { deadlineMs }: AdminCommand, answer: Answer): void {
-    this.#ask(now, { ask: "state" }, deadlineMs, answer, (answers) => {
-      const reports = answers as ReadonlyMap<NodeId, StateReport>;
+    this.#ask(now, { ask: "state" }, deadlineMs, answer, (reports) => {
       const hints = [...reports].flatMap(([holder, report]) =>
         report.hints.map(({ target, keys }) => ({ holder, target, keys })),
       );
@@ -192,9 +186,8 @@ export class Admin {
       return;
     }
     const partition = this.#parts.ring().partitionOf(key);
-    const question = { ask: "versions", bucket: given["bucket"] ?? "", key: given["key"] };
-    this.#ask(now, question, deadlineMs, answer, (answers) => {
-      const reports = answers as ReadonlyMap<NodeId, VersionsReport>;
+    const question = { ask: "versions", ...key.given } as const;
+    this.#ask(now, question, deadlineMs, answer, (reports) => {
       const owners = this.#parts.ring().owners(partition);
       const replicas = [...reports]
         .map(([node, report]) => ({ node, isOwner: owners.includes(node), ...report }))
@@ -204,8 +197,8 @@ export class Admin {
   }
 
   #repair(now: Millis, { deadlineMs }: AdminCommand, answer: Answer): void {
-    this.#ask(now, { ask: "repair" }, deadlineMs, answer, (answers) => {
-      const nodes = [...(answers as ReadonlyMap<NodeId, Repaired>)].map(([node, repaired]) => ({
+    this.#ask(now, { ask: "repair" }, deadlineMs, answer, (reports) => {
+      const nodes = [...reports].map(([node, repaired]) => ({
         node,
         ...repaired,
       }));
@@ -214,8 +207,7 @@ export class Admin {
   }
 
   #transfers(now: Millis, { deadlineMs }: AdminCommand, answer: Answer): void {
-    this.#ask(now, { ask: "transfers" }, deadlineMs, answer, (answers) => {
-      const reports = answers as ReadonlyMap<NodeId, TransfersReport>;
+    this.#ask(now, { ask: "transfers" }, deadlineMs, answer, (reports) => {
       const transfers = [...reports.values()].flatMap((report) => report.transfers);
       const lefts = [...reports.values()].map((report) => timeLeftOf(report.transfers));
       const timeLeftMs = lefts.includes(null) ? null : Math.max(0, ...lefts.map(Number));
@@ -224,16 +216,14 @@ export class Admin {
   }
 
   #cleanup(now: Millis, { deadlineMs }: AdminCommand, answer: Answer): void {
-    this.#ask(now, { ask: "cleanup" }, deadlineMs, answer, (answers) => {
-      const reports = answers as ReadonlyMap<NodeId, CleanupReport>;
+    this.#ask(now, { ask: "cleanup" }, deadlineMs, answer, (reports) => {
       const nodes = [...reports].map(([node, report]) => ({ node, ...report }));
       answer(json({ nodes: nodes.sort((a, b) => a.node - b.node) }));
     });
   }
 
   #tellSizes(now: Millis, { deadlineMs }: AdminCommand, answer: Answer): void {
-    this.#ask(now, { ask: "state" }, deadlineMs, answer, (answers) => {
-      const reports = answers as ReadonlyMap<NodeId, StateReport>;
+    this.#ask(now, { ask: "state" }, deadlineMs, answer, (reports) => {
       const nodes = [...reports].map(([node, { bytes }]) => ({ node, bytes }));
       answer(json({ nodes: nodes.sort((a, b) => a.node - b.node) }));
     });
@@ -241,10 +231,9 @@ export class Admin {
 
   /** A copy of a partition as an owner has it, on the average of all that it owns. */
   #sizes: MembershipParts["sizes"] = (now, timeoutMs, answer, done) => {
-    this.#ask(now, { ask: "state" }, timeoutMs, answer, (answers) => {
+    this.#ask(now, { ask: "state" }, timeoutMs, answer, (reports) => {
       const ring = this.#parts.ring();
       const owned = countOf(ring.state.owners);
-      const reports = answers as ReadonlyMap<NodeId, StateReport>;
       let filling = 0;
       for (const { rebuilding } of reports.values()) filling += rebuilding;
       const bytesOf = (partition: Partition): number | undefined => {
@@ -258,14 +247,20 @@ export class Admin {
     });
   };
 
-  #ask(
+  #ask<Ask extends keyof Answers>(
     now: Millis,
-    question: object,
+    question: AnyQuestion & { readonly ask: Ask },
     deadlineMs: Millis,
     answer: Answer,
-    done: (answers: ReadonlyMap<NodeId, unknown>) => void,
+    done: (reports: ReadonlyMap<NodeId, Answers[Ask]>) => void,
   ): void {
-    const isAsked = this.#surveys.ask(now, question, deadlineMs * 0.8, done);
+    const { ask }: { readonly ask: Ask } = question;
+    const isAnswer: (value: unknown) => value is Answers[Ask] = isAnswerTo[ask];
+    const isAsked = this.#surveys.ask(
+      now,
+      { question, timeoutMs: deadlineMs * 0.8, isAnswer },
+      done,
+    );
     if (!isAsked) answer(failed("OVERLOADED", "too many operators' commands run; try again"));
   }
 
@@ -274,25 +269,23 @@ export class Admin {
     else if (question.ask === "cleanup") then(this.#parts.cleanup());
     else if (question.ask === "checkpoint") answerCheckpoint(this.#parts, question, then);
     else if (question.ask === "epoch") this.#epochWaits.ask(question.epoch, then);
-    else if (["state", "versions", "transfers"].includes(question.ask)) {
-      answerQuestion({ ...this.#parts, ring: () => this.#parts.ring() }, question, then);
-    } else then({ failure: "unknown question" });
+    else answerQuestion({ ...this.#parts, ring: () => this.#parts.ring() }, question, then);
   }
 }
 
 function parsed(text: string): Given | undefined {
   try {
     const value: unknown = JSON.parse(text === "" ? "{}" : text);
-    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isObject ? (value as Given) : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
 }
 
-function keyOfArguments({ bucket, key }: Given) {
-  const isHex = typeof key === "string" && /^([0-9a-f]{2})+$/.test(key);
-  return isHex ? keyFromHex(typeof bucket === "string" ? bucket : "", key) : undefined;
+/** A key as operators name it, and the same as nodes ask each other for it. */
+function keyOfArguments({ bucket = "", key }: Given) {
+  if (!isBucket(bucket) || !isHexKey(key)) return undefined;
+  return { ...keyFromHex(bucket, key), given: { bucket, key } };
 }
 
 function json(value: unknown): Result {

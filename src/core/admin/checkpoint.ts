@@ -30,7 +30,7 @@ export interface CheckpointParts {
     question: CheckpointQuestion,
     deadlineMs: Millis,
     answer: (result: Result) => void,
-    done: (answers: ReadonlyMap<NodeId, unknown>) => void,
+    done: (answers: ReadonlyMap<NodeId, CheckpointReport>) => void,
   ): void;
 }
 
@@ -52,9 +52,7 @@ export function checkpointCommands(parts: CheckpointParts): Readonly<Record<stri
       } else {
         const question = { ask: "checkpoint", name, node } as const;
         parts.ask(now, question, deadlineMs, answer, (answers) => {
-          answer(
-            gathered(question, parts.ring(), answers as ReadonlyMap<NodeId, CheckpointReport>),
-          );
+          answer(gathered(question, parts.ring(), answers));
         });
       }
     },

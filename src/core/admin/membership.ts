@@ -202,10 +202,10 @@ function answerOf(outcome: RingState | Failed): Result {
 function changeIn({ kind, node: name, weight }: Given, state: RingState): OperatorsChange | Failed {
   const node = nodeIn(name, state);
   if (node === undefined) {
-    return failed(
-      "NODE_UNKNOWN",
-      `${JSON.stringify(name) ?? "nobody"} is no member of the cluster`,
-    );
+    // Anything else may be too deep to be printed.
+    const isName = typeof name === "string" || typeof name === "number";
+    const said = isName ? JSON.stringify(name).slice(0, 64) : "nobody";
+    return failed("NODE_UNKNOWN", `${said} is no member of the cluster`);
   }
   if (kind === "leave" || kind === "remove") return { kind, node };
   if (kind !== "weight") return failed("INVALID_ARGUMENT", "a change is leave, remove or weight");

@@ -12,9 +12,16 @@ const surveysMax = 64;
 
 interface Running {
   readonly waiting: Set<NodeId>;
-  readonly answers: Map<NodeId, unknown>;
   readonly until: Millis;
-  readonly done: (answers: ReadonlyMap<NodeId, unknown>) => void;
+  take(from: NodeId, answer: unknown): void;
+  done(): void;
+}
+
+export interface Survey<Answer> {
+  readonly question: object;
+  readonly timeoutMs: Millis;
+  /** What is no answer to the question counts as none at all. */
+  readonly isAnswer: (value: unknown) => value is Answer;
 }
 
 export interface SurveyParts {
@@ -35,11 +42,10 @@ export class Surveys {
   }
 
   /** False when too many run already. */
-  ask(
+  ask<Answer>(
     now: Millis,
-    question: object,
-    timeoutMs: Millis,
-    done: (answers: ReadonlyMap<NodeId, unknown>) => void,
+    { question, timeoutMs, isAnswer }: Survey<Answer>,
+    done: (answers: ReadonlyMap<NodeId, Answer>) => void,
   ): boolean {
     if (this.#running.size >= surveysMax) return false;
     const { out, liveness } = this.#parts;
@@ -47,7 +53,15 @@ export class Surveys {
     const present = ring.state.members.filter(({ state }) => state !== "left").map(({ id }) => id);
     const waiting = new Set(present.filter((id) => liveness.isLive(id)));
     const request = ++this.#last;
-    this.#running.set(request, { waiting, answers: new Map(), until: now + timeoutMs, done });
+    const answers = new Map<NodeId, Answer>();
+    this.#running.set(request, {
+      waiting,
+      until: now + timeoutMs,
+      take: (from, answer) => {
+        if (isAnswer(answer)) answers.set(from, answer);
+      },
+      done: () => done(answers),
+    });
     const text = JSON.stringify(question);
     for (const node of waiting) out.send(node, { kind: "survey", request, question: text });
     return true;
@@ -58,8 +72,7 @@ export class Surveys {
     else {
       const running = this.#running.get(message.request);
       if (running === undefined || !running.waiting.delete(from)) return;
-      const answer = parsed(message.answer);
-      if (answer !== undefined) running.answers.set(from, answer);
+      running.take(from, parsed(message.answer));
       if (running.waiting.size === 0) this.#finish(message.request, running);
     }
   }
@@ -86,7 +99,7 @@ export class Surveys {
 
   #finish(request: RequestId, running: Running): void {
     this.#running.delete(request);
-    running.done(running.answers);
+    running.done();
   }
 }
 
