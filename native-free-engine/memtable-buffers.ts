@@ -22,11 +22,20 @@ export function newBuffers(size: {
 }): MemtableBuffers {
   const bytes = size.full ? size.bytesMax : Math.min(size.bytesMax, firstArenaBytes);
   const slots = size.full ? slotsFor(size.bytesMax) : firstIndexSlots;
-  return {
-    arena: new SharedArrayBuffer(arenaBytesFor(bytes)),
-    index: new Int32Array(2 * slots),
-    keys: new Int32Array(slots / 2),
-  };
+  return { arena: new SharedArrayBuffer(arenaBytesFor(bytes)), ...indexOf(slots) };
+}
+
+/** The index of a log that is there already: as large as it will be needed, if keys are small. */
+export function indexForLog(bytes: number): Omit<MemtableBuffers, "arena"> {
+  return indexOf(slotsFor(bytes));
+}
+
+/**
+ * It may fill up to five eighths. With half, an arena full of entries of 128 bytes just exceeded
+ * it, and the memtable's last write rearranged all of it: 10 ms and more.
+ */
+export function indexOf(slots: number): Omit<MemtableBuffers, "arena"> {
+  return { index: new Int32Array(2 * slots), keys: new Int32Array((slots * 5) / 8) };
 }
 
 /** Bytes of an arena that holds so many. */

@@ -20,7 +20,13 @@ import {
   operationHeaderBytes,
 } from "./log/operation.ts";
 import { fileHeaderBytes, logMagic, recordHeaderBytes, writeFileHeader } from "./log/record.ts";
-import { arenaBytesFor, type MemtableBuffers, newBuffers } from "./memtable-buffers.ts";
+import {
+  arenaBytesFor,
+  indexForLog,
+  indexOf,
+  type MemtableBuffers,
+  newBuffers,
+} from "./memtable-buffers.ts";
 import { MemtableOrder } from "./memtable-order.ts";
 import type { Found } from "./table/found.ts";
 
@@ -95,6 +101,10 @@ export class Memtable {
       previous: { number: 0, end: 0 },
       bytesMax: fileHeaderBytes,
       full: false,
+      buffers: {
+        arena: new SharedArrayBuffer(arenaBytesFor(0)),
+        ...indexForLog(log.end),
+      },
     });
     memtable.#useArena(log.arena.buffer as SharedArrayBuffer);
     memtable.#end = log.end;
@@ -217,7 +227,7 @@ export class Memtable {
     } else {
       this.#index[slot + 1] = hash;
       this.#keys[this.#keyCount++] = at;
-      if (this.#keyCount * 2 > this.#mask) this.#growIndex();
+      if (this.#keyCount === this.#keys.length) this.#growIndex();
     }
     return at + operationBytes(kind, keyLength, valueLength);
   }
@@ -354,7 +364,7 @@ export class Memtable {
   #growIndex(): void {
     const old = this.#index;
     const slots = 2 * (this.#mask + 1);
-    const index = new Int32Array(2 * slots);
+    const { index, keys } = indexOf(slots);
     const mask = slots - 1;
     for (let i = 0; i < old.length; i += 2) {
       const at = old[i]!;
@@ -366,7 +376,6 @@ export class Memtable {
     }
     this.#index = index;
     this.#mask = mask;
-    const keys = new Int32Array(slots / 2);
     keys.set(this.#keys);
     this.#keys = keys;
   }
