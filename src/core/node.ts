@@ -91,7 +91,7 @@ export class Node implements Out {
     this.#lives = new Lives({
       ...{ ...common, started },
       tuning: livesDefaults,
-      heartbeat: () => this.#gossip.heartbeatOf(self)?.heartbeat ?? 0,
+      heartbeat: () => this.#gossip.heartbeat,
       isFilled: () => standing.filling() === 0,
       onForgotten: (now) => this.#forgot(now),
     });

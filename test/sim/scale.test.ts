@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import type { NodeId } from "../../src/core/ids.ts";
 import { seededRandom } from "../../src/core/random.ts";
 import { calm } from "./network.ts";
+import { Scale } from "./scale/measure.ts";
 import { get, ownersOf, put } from "./story.ts";
 import { World } from "./world.ts";
 
@@ -91,6 +92,50 @@ test("a client that knows the partitions saves messages that any other needs", a
   const aware = await messagesOf((world, key) => ownersOf(world, key)[0] as NodeId);
   const any = await messagesOf(() => 1 + random.below(6));
   expect(aware).toBeLessThan(0.9 * any);
+});
+
+test("what a request costs does not grow with the number of nodes, nor what they say", async () => {
+  const costs = [];
+  for (const nodes of [10, 50]) {
+    const scale = new Scale({ nodes, seed: 90, requests: 60, partitions: 64 });
+    await scale.start();
+    const [put, get] = [await scale.costOf("put"), await scale.costOf("get")];
+    // The client asks and is answered. Two copies go to others, and one other is asked to read.
+    expect(put.messages).toBe(6);
+    // At most one read in twenty is hedged.
+    expect(get.messages).toBeGreaterThanOrEqual(4);
+    expect(get.messages).toBeLessThanOrEqual(4.1);
+    costs.push({ put, get });
+    const { suspicions, gossipBytes } = await scale.rest(5_000);
+    expect(suspicions, "nodes that are there, taken for absent").toBe(0);
+    expect(gossipBytes).toBeLessThan(2_000);
+  }
+  const [small, large] = costs;
+  for (const kind of ["put", "get"] as const) {
+    const ratio = (large?.[kind].bytes ?? 0) / (small?.[kind].bytes ?? 1);
+    expect(Math.abs(ratio - 1), `bytes of a ${kind}`).toBeLessThan(0.05);
+  }
+}, 180_000);
+
+test("no survivor of ten takes over much more than its part of a dead node's work", async () => {
+  const requests = 1_500;
+  const scale = new Scale({ nodes: 10, seed: 92, requests });
+  await scale.start();
+  const workOf = async (): Promise<ReadonlyMap<NodeId, number>> => {
+    scale.observer.works.clear();
+    for (const kind of ["put", "get"] as const) await scale.askAll(kind);
+    return new Map(scale.observer.works);
+  };
+  const before = await workOf();
+  const dead = 4;
+  scale.world.crash(dead);
+  await scale.world.run(5_000);
+  const after = await workOf();
+  const lost = before.get(dead) ?? 0;
+  const fair = lost / scale.world.live.length;
+  const taken = scale.world.live.map((id) => (after.get(id) ?? 0) - (before.get(id) ?? 0));
+  expect(lost).toBeGreaterThan(500);
+  expect(Math.max(...taken) / fair, taken.join()).toBeLessThan(1.5);
 });
 
 /** Between nodes, this node's own copy left out. */

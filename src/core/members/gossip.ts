@@ -81,6 +81,11 @@ export class Gossip {
     this.#known = new Heartbeats(parts.tuning.heartbeatsMax);
   }
 
+  /** The latest that this node told of itself. */
+  get heartbeat(): number {
+    return this.#heartbeat;
+  }
+
   heartbeatOf(node: NodeId): Heartbeat | undefined {
     return node === this.#parts.self ? this.#own() : this.#known.of(node);
   }
@@ -201,8 +206,12 @@ export class Gossip {
     const probed = new Set(circle.slice(0, tuning.neighbours));
     const others = circle.slice(tuning.neighbours);
     for (let i = 0; i < tuning.strangers && others.length > 0; i++) probed.add(this.#take(others));
-    for (const peer of this.#doubted()) if (peers.includes(peer)) probed.add(peer);
+    const doubted = this.#suspectsOfOthers();
+    for (const peer of [...liveness.suspects(), ...liveness.owing(), ...doubted]) {
+      if (peers.includes(peer)) probed.add(peer);
+    }
     for (const peer of probed) {
+      if (doubted.has(peer)) liveness.doubted(peer, now);
       liveness.asked(peer, now);
       this.#sequence += 1;
       const sent = this.#sentAt.get(peer) ?? [];
@@ -212,9 +221,8 @@ export class Gossip {
     }
   }
 
-  /** Whoever owes an answer; and whom others suspect, who may know better. */
-  #doubted(): ReadonlySet<NodeId> {
-    const doubted = new Set([...this.#parts.liveness.suspects(), ...this.#parts.liveness.owing()]);
+  #suspectsOfOthers(): ReadonlySet<NodeId> {
+    const doubted = new Set<NodeId>();
     for (const { suspects } of this.#known.all()) for (const node of suspects) doubted.add(node);
     return doubted;
   }

@@ -19,6 +19,8 @@ export interface LivenessTuning {
   readonly latencies: number;
   /** A silence counts from the last word on, but no longer than so before the first question. */
   readonly unaskedMs: Millis;
+  /** Or so, where others have waited already. */
+  readonly doubtedMs: Millis;
   /** So many requests in a row without an answer are as good as a silence. */
   readonly missesMax: number;
   /** A node that went away so often within a minute is believed again only after a pause. */
@@ -31,6 +33,7 @@ export const livenessDefaults: LivenessTuning = {
   silenceMs: 3_000,
   latencies: 4,
   unaskedMs: 1_000,
+  doubtedMs: 2_000,
   missesMax: 8,
   flapsMax: 6,
   flapPauseMs: 3_000,
@@ -48,7 +51,6 @@ class Peer {
   /** Whether the transport has a connection. Nothing can be heard without one. */
   linked = false;
   heardAt: Millis = 0;
-  askedAt: Millis = 0;
   /** Since when it owes an answer: of whom nobody asks anything, nobody hears. */
   silentSince: Millis | undefined;
   misses = 0;
@@ -117,11 +119,18 @@ export class Liveness implements LivenessView {
   /** A probe is on its way, or a request was. */
   asked(node: NodeId, now: Millis): void {
     const peer = this.#peer(node);
+    if (peer.silentSince !== undefined) return;
     const { unaskedMs } = this.#tuning;
-    // Answers are as regular as the questions: what was not asked for says nothing.
-    if (now - peer.askedAt > 2 * unaskedMs) peer.phi.forgive(now);
-    peer.askedAt = now;
-    peer.silentSince ??= Math.max(peer.heardAt, now - unaskedMs);
+    peer.silentSince = Math.max(peer.heardAt, now - unaskedMs);
+    // Answers are as regular as the questions: whoever is seldom asked is judged as all others.
+    peer.phi.forgive(now - unaskedMs);
+  }
+
+  /** Others get no answer from it: to ask once oneself, and wait a little, is enough. */
+  doubted(node: NodeId, now: Millis): void {
+    const peer = this.#peer(node);
+    const since = Math.max(peer.heardAt, now - this.#tuning.doubtedMs);
+    peer.silentSince = Math.min(peer.silentSince ?? since, since);
   }
 
   /** Whoever was asked something, and has said nothing since. */

@@ -58,6 +58,8 @@ const resendMs = 250;
 const reserveMsMax = 5_000;
 const pauseMsMin = 50;
 const pauseMsMax = 1_600;
+/** Asked for at every tick: worked out anew each time it took 6 % of what a node of 40 does. */
+const votersIn = new WeakMap<RingState, readonly NodeId[]>();
 
 export class Proposer {
   readonly #parts: ProposerParts;
@@ -312,7 +314,13 @@ export class Proposer {
  * Who decides on the epoch after this state: members that own something of it. A newcomer that was
  * let in and never started must not be waited for.
  */
-export function votersOf({ members, owners }: RingState): readonly NodeId[] {
-  const owning = new Set(owners.flat());
-  return members.filter(({ id, state }) => state !== "left" && owning.has(id)).map(({ id }) => id);
+export function votersOf(ring: RingState): readonly NodeId[] {
+  let voters = votersIn.get(ring);
+  if (voters === undefined) {
+    const owning = new Set(ring.owners.flat());
+    const present = ring.members.filter(({ state }) => state !== "left");
+    voters = present.map(({ id }) => id).filter((id) => owning.has(id));
+    votersIn.set(ring, voters);
+  }
+  return voters;
 }
