@@ -86,7 +86,9 @@ export function bestPeer(row: Row): { readonly engine: string; readonly rate: Sp
 
 export function count(number: number): string {
   if (number >= 9_995) return Math.round(number).toLocaleString("en-US");
-  return number >= 100 || number === 0 ? String(Math.round(number)) : number.toPrecision(3);
+  return Math.abs(number) >= 100 || number === 0
+    ? String(Math.round(number))
+    : number.toPrecision(3);
 }
 
 export function bytes(number: number): string {

@@ -105,16 +105,18 @@ function factsOf({ row: { workload }, measurement, shares }: Played): Fact[] {
     coordinator: (1000 * coordinatorMs) / operations,
     replica: (1000 * replicaMs) / operations,
   };
+  // A hedge is one question more, and its answer.
+  const hedges = (counts["notices.hedged"] ?? 0) / operations;
+  const messages = messagesFor(counts, operations) - 2 * hedges;
   const facts = [
     fact("operations", "/s", operations / measurement.seconds),
-    fact("messages", "messages", messagesFor(counts, operations), messagesMost[workload]),
+    fact("messages but for hedges", "messages", messages, messagesMost[workload]),
     fact("bytes on the wire", "B", wireBytes / operations),
   ];
   if (workload === "write") facts.push(fact("bytes to disks", "B", writtenBytes / operations));
   else {
-    const hedged = (100 * (counts["notices.hedged"] ?? 0)) / operations;
     // Less is better, which the unit % would turn around in a comparison.
-    facts.push(fact("hedges in a hundred", "hedges", hedged, hedgesPercentMost));
+    facts.push(fact("hedges in a hundred", "hedges", 100 * hedges, hedgesPercentMost));
   }
   for (const [role, value] of Object.entries(micros) as [Role, number][]) {
     facts.push(fact(`CPU of the ${role}`, "µs", value));

@@ -63,7 +63,7 @@ async function run({ choices, client, credentials, output, results }: Run): Prom
   let failed = 0;
   if (choices.loads) {
     const took = await forEach(n, choices, (index) => records.insert(index));
-    output.note(`loaded ${count(n)} records of ${valueBytes} B: ${count(n / took)} a second`);
+    output.note(`loaded ${n} records of ${valueBytes} B: ${count(n / took)} a second`);
   }
   const lines: string[][] = [];
   const costs: string[] = [];
@@ -91,7 +91,7 @@ async function run({ choices, client, credentials, output, results }: Run): Prom
   const head = ["", "operations", "a second", "p50", "p99", "p99.9", "max", "failed"];
   output.print(columns([head, ...lines]).trimEnd());
   if (costs.length > 0) output.print(`nodes, for each operation: ${costs.join("; ")}`);
-  if (records.siblings > 0) output.print(`reads that found siblings: ${count(records.siblings)}`);
+  if (records.siblings > 0) output.print(`reads that found siblings: ${records.siblings}`);
   if (!choices.keeps) {
     await forEach(records.end, choices, (index) => records.remove(index));
     output.note("removed the records");
@@ -145,7 +145,7 @@ async function runMix(
 function linesOf(letter: Letter, { driven, byKind }: Ran): string[][] {
   const { operations, seconds, latency, failures, said } = driven;
   const line = (name: string, samples: number, found: typeof latency, failed: string): string[] => [
-    ...[name, count(samples), count(samples / seconds)],
+    ...[name, samples.toLocaleString("en-US"), count(samples / seconds)],
     ...[found.p50Ms, found.p99Ms, found.p999Ms, found.maxMs].map(milliseconds),
     failed,
   ];

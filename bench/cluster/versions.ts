@@ -93,7 +93,9 @@ async function untilClean(nodes: readonly StartedNode[]): Promise<void> {
       const report = (await client.admin("cleanup").catch(() => ({ nodes: [] }))) as {
         readonly nodes: readonly { readonly reapable: number; readonly rounds: number }[];
       };
-      const isClean = report.nodes.every(({ reapable, rounds }) => reapable === 0 && rounds > 0);
+      // Each partition's rounds are counted by the node that leads them.
+      const rounds = report.nodes.reduce((sum, node) => sum + node.rounds, 0);
+      const isClean = rounds > 0 && report.nodes.every(({ reapable }) => reapable === 0);
       if (report.nodes.length === nodes.length && isClean) return;
       if (performance.now() > until) throw new Error(`no clean-up: ${JSON.stringify(report)}`);
       await new Promise((resolve) => setTimeout(resolve, pollMs));
