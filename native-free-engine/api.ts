@@ -28,7 +28,7 @@ export interface EngineOptions {
   readonly durability?: Durability;
   /** Bytes of one memtable and of its commit log. Default 16 MiB. */
   readonly memtableBytes?: number;
-  /** Most bytes of the block cache. Default: an eighth of memory, at most 160 MiB. */
+  /** Most bytes of the block cache. Default: an eighth of memory, at most 128 MiB. */
   readonly cacheBytes?: number;
   readonly compression?: Compression;
   /** `false` runs flush and compaction in slices on this thread. Default true. */

@@ -35,7 +35,7 @@ export interface Tuning {
 
 const defaultMemtableBytes = 16 << 20;
 /** With it 10 million keys are loaded and read in less than 400 MiB, Node's own 60 among them. */
-const defaultCacheBytes = 160 << 20;
+const defaultCacheBytes = 128 << 20;
 
 export function defaultTuning(memtableBytes: number): Tuning {
   return {
