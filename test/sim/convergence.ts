@@ -10,7 +10,7 @@ import type { World } from "./world.ts";
 /** At most so long after everything is mended and the ring is at rest. */
 export const convergenceMs = 120_000;
 /** After that nothing changes: what comes back later would be seen. */
-const calmMs = 15_000;
+const calmMs = 5_000;
 const lookMs = 1_000;
 
 type AllHeld = ReadonlyMap<string, readonly Held[]>;

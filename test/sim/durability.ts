@@ -138,9 +138,11 @@ export class Durability {
 
   #add(node: NodeId, slot: Slot, key: Key, versions: Versions): void {
     for (const tracked of this.#of(key)) {
-      if (!reaches(versions, tracked.dot)) continue;
-      const slots = tracked.at.get(node) ?? new Set();
-      tracked.at.set(node, slots.add(slot));
+      const slots = tracked.at.get(node);
+      // Most of a long history is there already: to look at it all again took a tenth of a run.
+      if (slots?.has(slot) === true || !reaches(versions, tracked.dot)) continue;
+      if (slots === undefined) tracked.at.set(node, new Set([slot]));
+      else slots.add(slot);
     }
   }
 

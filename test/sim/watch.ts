@@ -31,6 +31,7 @@ export class Watch {
   farEntries = 0;
   /** By dot: the key and the value it stands for. */
   readonly #dots = new Map<string, string>();
+  readonly #seen = new WeakSet<object>();
   readonly #epochs = new Map<string, string>();
   /** By node, the partitions that it is still filling, as it said last. */
   readonly #filling = new Map<NodeId, Set<Partition>>();
@@ -137,7 +138,11 @@ export class Watch {
   }
 
   #look(key: Key, { siblings }: Versions, who: string): void {
-    for (const { dot, value, time } of siblings) {
+    for (const sibling of siblings) {
+      // One and the same goes to several nodes.
+      if (this.#seen.has(sibling)) continue;
+      this.#seen.add(sibling);
+      const { dot, value, time } = sibling;
       // Counters run per actor and partition.
       const partition = partitionOf(key, this.#parts.partitions);
       const name = `${partition}/${dot.actor}/${dot.counter}`;
