@@ -15,6 +15,9 @@ const codes: Readonly<Record<string, ClusterCode>> = {
   CORRUPTION: "CORRUPTION",
   DISK_FULL: "DISK_FULL",
   IO: "IO",
+  // A disk may take the manifest and have no room left for the log.
+  LOG_FAILED: "LOG_FAILED",
+  WORKER: "IO",
   OPTION_INVALID: "CONFIG_INVALID",
 };
 
