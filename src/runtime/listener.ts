@@ -71,10 +71,19 @@ export function listen(options: ListenOptions): Promise<Listener> {
   const server = https ?? createHttpServer(limits, greet);
   server.maxConnections = options.connectionsMax ?? connectionsMaxDefault;
   const lobby = new Lobby();
+  // What the server does at the beginning of a connection is done only for whom there is room:
+  // to begin with TLS is most of what a connection costs that is ended at once.
+  const beginnings = server.listeners("connection");
+  server.removeAllListeners("connection");
   server.on("connection", (socket: Socket) => {
     const name = nameOf(socket);
-    lobby.enter(name, { address: networkOf(socket.remoteAddress ?? ""), socket });
+    const address = networkOf(socket.remoteAddress ?? "");
+    if (!lobby.enter(name, { address, socket })) {
+      socket.destroy();
+      return;
+    }
     socket.once("close", () => lobby.leave(name));
+    for (const begin of beginnings) begin.call(server, socket);
   });
   const upgrades = { peer: new Upgrades("peer"), client: new Upgrades("client") };
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {

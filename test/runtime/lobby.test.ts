@@ -7,14 +7,18 @@ import type { RunningNode } from "../../src/runtime/server.ts";
 import { ClosedWorld } from "./closed-world.ts";
 
 describe("the lobby", () => {
-  const limits = { perAddressMax: 3, allMax: 5, staysMsMin: 0, staysMsMax: 60_000 };
+  const limits = { perAddressMax: 3, allMax: 5, staysMsMin: 0, staysMsMax: 60_000, turnMs: 0 };
 
+  /** `out`: who had to give way; `away`: who found no room. */
   function filled(more: Partial<typeof limits> = {}) {
     const out: string[] = [];
+    const away: string[] = [];
     const lobby = new Lobby({ ...limits, ...more });
-    const enter = (name: string, address: string): void =>
-      lobby.enter(name, { address, socket: { destroy: () => out.push(name) } });
-    return { lobby, out, enter };
+    const enter = (name: string, address: string): void => {
+      const isIn = lobby.enter(name, { address, socket: { destroy: () => out.push(name) } });
+      if (!isIn) away.push(name);
+    };
+    return { lobby, out, away, enter };
   }
 
   test("the oldest of an address gives way to its newest, never another's", () => {
@@ -30,12 +34,28 @@ describe("the lobby", () => {
   test("who has just come does not give way: the newest is turned away instead", () => {
     vi.useFakeTimers({ toFake: ["performance", "setInterval", "clearInterval"] });
     try {
-      const { lobby, out, enter } = filled({ staysMsMin: 500 });
+      const { lobby, out, away, enter } = filled({ staysMsMin: 500 });
       for (let i = 0; i < 6; i++) enter(`a${i}`, "a");
-      expect(out).toEqual(["a3", "a4", "a5"]);
+      expect([out, away]).toEqual([[], ["a3", "a4", "a5"]]);
       vi.advanceTimersByTime(500);
       for (let i = 6; i < 10; i++) enter(`a${i}`, "a");
-      expect(out.slice(3)).toEqual(["a0", "a1", "a2", "a9"]);
+      expect([out, away.slice(3)]).toEqual([["a0", "a1", "a2"], ["a9"]]);
+      lobby.close();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test("however many come back, only one after the other finds room", () => {
+    vi.useFakeTimers({ toFake: ["performance", "setInterval", "clearInterval"] });
+    try {
+      const { lobby, out, away, enter } = filled({ turnMs: 20, staysMsMin: 1 });
+      for (let i = 0; i < 3; i++) enter(`a${i}`, "a");
+      for (let i = 3; i < 203; i++) {
+        vi.advanceTimersByTime(1);
+        enter(`a${i}`, "a");
+      }
+      expect([out.length, away.length, lobby.size]).toEqual([10, 190, 3]);
       lobby.close();
     } finally {
       vi.useRealTimers();
