@@ -1,5 +1,10 @@
 /** stats, verify, salvage, compact and checkpoint: looking after a database. */
-import type { EngineStats, SalvageReport, VerifyReport } from "../../native-free-engine/index.ts";
+import type {
+  Engine,
+  EngineStats,
+  SalvageReport,
+  VerifyReport,
+} from "../../native-free-engine/index.ts";
 import { exits } from "../exit.ts";
 import { databaseOf, type Invocation, isForCluster, withDatabase } from "../invocation.ts";
 import { table } from "../table.ts";
@@ -26,9 +31,22 @@ export async function salvage(invocation: Invocation): Promise<number> {
   const { output } = invocation;
   const { salvageEngine } = await import("../../native-free-engine/index.ts");
   const report = await salvageEngine(databaseOf(invocation));
+  if (isIncomplete(report) || report.orderInferred)
+    await withDatabase(invocation, "write", mistrust);
   await output.result(report, salvageText(report));
-  const { tablesLost, recordsSkipped, bytesLost } = report;
-  return tablesLost + recordsSkipped + bytesLost > 0 ? exits.partial : exits.ok;
+  return isIncomplete(report) ? exits.partial : exits.ok;
+}
+
+/** A node must not deny what it lost: from the others it learns what that was. */
+async function mistrust(engine: Engine): Promise<void> {
+  const { isNodeDirectory } = await import("../../src/store/store-format.ts");
+  if (!(await isNodeDirectory(engine))) return;
+  const { distrust } = await import("../../src/store/distrust.ts");
+  await distrust(engine);
+}
+
+function isIncomplete({ tablesLost, recordsSkipped, bytesLost }: SalvageReport): boolean {
+  return tablesLost + recordsSkipped + bytesLost > 0;
 }
 
 export async function compact(invocation: Invocation): Promise<number> {

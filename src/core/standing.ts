@@ -66,7 +66,8 @@ interface Visits {
   readonly peers: Set<NodeId>;
 }
 
-const metaName = "standing";
+/** The name of its record. */
+export const standingName = "standing";
 const recordVersion = 1;
 const headBytes = 8;
 const saveAgainMs = 1_000;
@@ -93,7 +94,7 @@ export class Standing implements StandingView {
 
   start(now: Millis): void {
     this.#startedAt = now;
-    this.#parts.out.store({ kind: "load-meta", name: metaName }, (outcome, later) => {
+    this.#parts.out.store({ kind: "load-meta", name: standingName }, (outcome, later) => {
       const bytes = outcome.kind === "meta" ? outcome.bytes : undefined;
       this.#load(later, bytes);
     });
@@ -298,7 +299,7 @@ export class Standing implements StandingView {
     this.#isDirty = false;
     this.#isSaving = true;
     const bytes = encodeFilled(this.#state.epoch, this.#filled);
-    this.#parts.out.store({ kind: "save-meta", name: metaName, bytes }, (outcome, later) => {
+    this.#parts.out.store({ kind: "save-meta", name: standingName, bytes }, (outcome, later) => {
       this.#isSaving = false;
       if (outcome.kind !== "failed") return;
       this.#isDirty = true;

@@ -3,9 +3,7 @@
  * its place, brought in line, and moved there when all of it is durable.
  *
  * One node: it takes its place in the cluster that it belongs to. The copy lacks what the node has
- * acknowledged and voted since, so the record of what it holds (standing.ts) goes: it fills up from
- * the others before it answers that something is not there. Its votes are marked as forgotten
- * (recall.ts), and the others tell it of the lives that the copy does not know (lives.ts).
+ * acknowledged and voted since, so what it says of itself is not believed (../store/distrust.ts).
  *
  * A whole cluster: each node is restored from its own checkpoint of one name, under one label. That
  * makes a new cluster id of the old one, the same at every node: nodes and clients that
@@ -18,12 +16,12 @@ import { join, resolve } from "node:path";
 import { type Engine, openEngine, verifyEngine } from "../../native-free-engine/index.ts";
 import type { NodeId } from "../core/ids.ts";
 import { ownName, seenName } from "../core/members/lives.ts";
-import { forgottenVotes, recallName } from "../core/members/recall.ts";
 import { decodeVote, encodeVote } from "../core/members/vote.ts";
 import { checkRing } from "../core/ring/check-ring.ts";
 import type { RingState } from "../core/ring/ring-state.ts";
 import { decodeRing, encodeRing } from "../core/wire/ring.ts";
 import { ClusterError } from "../errors.ts";
+import { distrust } from "../store/distrust.ts";
 import { metaKey } from "../store/keyspace.ts";
 import { copyFiles, lookAt, moveInPlace, oddEntryIn, removeDirectory } from "./checkpoint-files.ts";
 import { encodeIdentity, type Identity, identityName } from "./identity.ts";
@@ -98,7 +96,7 @@ async function bringInLine(path: string, options: RestoreOptions): Promise<Past>
   const engine = await openEngine(path, { createIfMissing: false, durability: "sync" });
   try {
     const past = await readPast(engine, options.checkpoint);
-    if (options.whole === undefined) await forget(engine);
+    if (options.whole === undefined) await distrust(engine);
     else return await renew(engine, past, { ...options, label: options.whole });
     return past;
   } finally {
@@ -116,18 +114,6 @@ async function readPast(engine: Engine, path: string): Promise<Past> {
     throw invalid(path, "it is not of a node that belongs to a cluster");
   }
   return { identity, ring };
-}
-
-/** What the copy says of itself is of then; what it has to know again, others tell it. */
-async function forget(engine: Engine): Promise<void> {
-  await engine.batch(
-    [
-      { type: "del", key: metaKey("standing") },
-      { type: "del", key: metaKey(ownName) },
-      { type: "put", key: metaKey(recallName), value: forgottenVotes },
-    ],
-    { sync: true },
-  );
 }
 
 /** The same past in a cluster of its own. */
