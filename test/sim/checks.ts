@@ -52,14 +52,6 @@ export function findWrongs(
   return [...new Set(wrongs)];
 }
 
-/** Only that nothing was made up and nothing deleted came back: where more disks are lost. */
-export function findLies(
-  history: readonly WriteSeen[],
-  held: ReadonlyMap<string, readonly Held[]>,
-): string[] {
-  return findWrongs(history, held).filter((wrong) => !wrong.endsWith("is lost"));
-}
-
 /** The history of one key, in which each write has all that it descends from. */
 class CausalKey {
   readonly #writes: readonly WriteSeen[];
