@@ -4,6 +4,8 @@ export interface Patch {
   readonly file: string;
   readonly promise: string;
   readonly killer: string;
+  /** "suite > test"; empty where the whole file is to be run. */
+  readonly title: string;
   readonly set: string;
   readonly hangs: boolean;
   readonly touches: readonly string[];

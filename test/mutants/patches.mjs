@@ -1,7 +1,7 @@
 /**
  * The deliberately broken sources: each patch in this folder breaks one promise. It opens with the
- * promise, with the test file that must fail of it, and with the set that it belongs to; a fourth
- * line may say that the test hangs instead.
+ * promise, with the test file that must fail of it, with the title of the test in it that does, and
+ * with the set that it belongs to; one more line may say that the test hangs instead.
  */
 import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 
 const folder = fileURLToPath(new URL(".", import.meta.url));
 
-/** All of them, by name: `{ name, file, promise, killer, set, hangs, touches }`. */
+/** All of them, by name: `{ name, file, promise, killer, title, set, … }`. */
 export function readPatches() {
   const files = readdirSync(folder).filter((file) => file.endsWith(".patch"));
   return files.sort().map((file) => {
@@ -23,6 +23,7 @@ export function readPatches() {
       file: join(folder, file),
       promise: lineOf("Promise"),
       killer: lineOf("Killer"),
+      title: lineOf("Title"),
       set: lineOf("Set"),
       hangs: head.includes("It hangs."),
       touches: [...text.matchAll(/^\+\+\+ b\/(.+)$/gm)].map(([, path]) => path),
