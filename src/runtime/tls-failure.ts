@@ -30,6 +30,9 @@ const remarks: readonly (readonly [RegExp, string])[] = [
   ],
 ];
 
+/** What TLS is there to notice. It says nothing of whom one speaks with: the next try may work. */
+const spoilt = /bad record mac/;
+
 export function dialFailureOf(
   error: NodeJS.ErrnoException,
   { isTls }: { isTls: boolean },
@@ -39,6 +42,9 @@ export function dialFailureOf(
     const isUnanswered = code === "ECONNRESET" && /hang up/.test(error.message);
     const message = "it ended the connection unanswered; if it speaks TLS only, connect with tls";
     return { message: isUnanswered ? message : error.message, code: undefined };
+  }
+  if (spoilt.test(error.message)) {
+    return { message: "TLS: bytes were changed on the way", code: undefined };
   }
   const why = verdictOf(error) ?? remarks.find(([pattern]) => pattern.test(error.message))?.[1];
   if (why !== undefined) return { message: `TLS: ${why}`, code: "TLS_FAILED" };
