@@ -105,6 +105,8 @@ export type StoreWork =
       readonly level: "root" | "children" | "leaves";
       readonly parents: readonly number[];
     }
+  /** Answered by `occupied`: in which leaves of the tree there is something. */
+  | { readonly kind: "occupied"; readonly partition: Partition }
   /** Answered by `leaf`: every key of these leaves. */
   | { readonly kind: "leaf"; readonly partition: Partition; readonly leaves: readonly number[] }
   /** Entries by the heads of their tokens. Answered by `entries`. */
@@ -197,6 +199,13 @@ export type StoreOutcome =
       readonly ready: boolean;
       readonly round: number;
       readonly hashes: readonly Hash[];
+    }
+  /** `leaves` has one bit a leaf, the lowest first. */
+  | {
+      readonly kind: "occupied";
+      readonly ready: boolean;
+      readonly root: Hash;
+      readonly leaves: Uint8Array;
     }
   | { readonly kind: "leaf"; readonly digests: readonly KeyDigest[] }
   | {

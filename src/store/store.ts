@@ -57,7 +57,7 @@ type Work<K extends StoreWork["kind"]> = Extract<StoreWork, { kind: K }>;
 /** Work that is answered by whoever does it, or at once. */
 type Brief =
   | ("read" | "write" | "merge" | "keep-hints" | "drop-hints")
-  | ("tree" | "renew-actor" | "survey-rounds" | "read-floor");
+  | ("tree" | "occupied" | "renew-actor" | "survey-rounds" | "read-floor");
 
 const hintBytesDefault = 1 << 30;
 /** Keys of a partition that are removed at a time. */
@@ -185,6 +185,9 @@ export class Store {
         return;
       case "tree":
         this.#answers.give(done, this.#trees.answer(work, this.#floors.of(work.partition).round));
+        return;
+      case "occupied":
+        this.#answers.give(done, this.#trees.occupied(work.partition));
         return;
       case "survey-rounds":
         this.#answers.give(done, this.#cleanups.survey());

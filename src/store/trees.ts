@@ -10,6 +10,9 @@ import { partitionOf } from "../core/key.ts";
 import type { Hash } from "../core/message.ts";
 import { MerkleTree } from "../core/sync/merkle.ts";
 
+const noHash: Hash = { high: 0, low: 0 };
+const noLeaves = new Uint8Array(0);
+
 type TreeWork = Extract<StoreWork, { kind: "tree" }>;
 
 export class Trees {
@@ -60,12 +63,23 @@ export class Trees {
     return partition < this.#readyBelow && !this.#damaged.has(partition);
   }
 
+  occupied(partition: Partition): StoreOutcome {
+    const tree = this.#trees[partition];
+    const ready = tree !== undefined && this.#isReady(partition);
+    if (!ready) return { kind: "occupied", ready, root: noHash, leaves: noLeaves };
+    return { kind: "occupied", ready, root: tree.root(), leaves: tree.occupied() };
+  }
+
   answer({ partition, level, parents }: TreeWork, round: number): StoreOutcome {
     const tree = this.#trees[partition];
-    const isReady = this.isWhole(partition) && !this.#changing.has(partition);
+    const isReady = this.#isReady(partition);
     if (tree === undefined || !isReady) return { kind: "tree", ready: false, round, hashes: [] };
     if (level === "root") return { kind: "tree", ready: true, round, hashes: [tree.root()] };
     const hashes = level === "children" ? tree.children() : tree.leaves(parents);
     return { kind: "tree", ready: true, round, hashes };
+  }
+
+  #isReady(partition: Partition): boolean {
+    return this.isWhole(partition) && !this.#changing.has(partition);
   }
 }

@@ -35,6 +35,8 @@ export class MemoryStore {
         const changed = work.entries.filter((entry) => this.join(entry)).length;
         return { kind: "merged", changed, stale: 0 };
       }
+      case "occupied":
+        return this.#occupied(work.partition);
       case "tree":
         return this.#tree(work);
       case "leaf":
@@ -118,6 +120,12 @@ export class MemoryStore {
           ? tree.children()
           : tree.leaves(work.parents);
     return { kind: "tree", ready: true, round: 0, hashes };
+  }
+
+  #occupied(partition: Partition): StoreOutcome {
+    const tree = this.#treeOf(partition);
+    const ready = !this.isMakingTrees;
+    return { kind: "occupied", ready, root: tree.root(), leaves: tree.occupied() };
   }
 
   #leaf(partition: Partition, leaves: ReadonlySet<number>) {

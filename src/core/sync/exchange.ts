@@ -11,6 +11,7 @@ import type { PartitionRound } from "../cleanup/message.ts";
 import type { Out } from "../event.ts";
 import type { Millis, NodeId, Partition } from "../ids.ts";
 import type { TreeMessage } from "../message.ts";
+import { NumberTable } from "../number-table.ts";
 import type { Random } from "../random.ts";
 import type { Filling } from "../standing.ts";
 import type { LivenessView, RingView, StandingView } from "../views.ts";
@@ -95,6 +96,8 @@ interface Running {
   readonly walk: Walk;
   readonly pair: Pair;
   readonly how: How;
+  /** The number of what it asked last. */
+  question: number | undefined;
 }
 
 interface How {
@@ -120,7 +123,7 @@ export class Exchanges {
   /** At most one walk a pair. */
   readonly #running = new Map<string, Running>();
   /** By the number of the question that it waits for an answer to. */
-  readonly #asking = new Map<number, Walk>();
+  readonly #asking = new NumberTable<Walk>();
   /** Walks that wait to trade, in order; and the peers with which one does. */
   #ready: Running[] = [];
   readonly #trading = new Map<NodeId, Running>();
@@ -150,7 +153,7 @@ export class Exchanges {
     }
     const walk = this.#asking.get(message.exchange);
     if (walk?.peer !== from || walk.partition !== message.partition) return;
-    this.#asking.delete(message.exchange);
+    this.#asking.take(message.exchange);
     // What came of a partition that the ring has taken away would stay for ever.
     if (this.#isWanted(walk)) walk.receive(now, message);
     else walk.stop(now);
@@ -262,13 +265,13 @@ export class Exchanges {
       random,
       timeoutMs: tuning.timeoutMs,
       recheckMs: tuning.recheckMs,
-      nextExchange: () => this.#nextExchange(peer, walk),
+      nextExchange: () => this.#nextExchange(running),
       share: () => (isAtOnce ? 1 : Math.min(shareMax, this.#share())),
       partitionOf: ({ key }) => this.#parts.ring().partitionOf(key),
       onReady: () => this.#ready.push(running),
       onEnd: (end, later) => this.#ended(later, running, end),
     });
-    const running: Running = { walk, pair, how };
+    const running: Running = { walk, pair, how, question: undefined };
     this.#running.set(name, running);
     walk.start(now);
     return true;
@@ -295,9 +298,7 @@ export class Exchanges {
     this.#running.delete(name);
     this.#ready = this.#ready.filter((each) => each !== running);
     if (this.#trading.get(peer) === running) this.#trading.delete(peer);
-    for (const [exchange, asking] of this.#asking) {
-      if (asking === walk) this.#asking.delete(exchange);
-    }
+    if (running.question !== undefined) this.#asking.take(running.question);
     if (end.kind === "failed") {
       const { retryMs } = this.#parts.tuning;
       this.#restUntil.set(name, now + retryMs / 2 + this.#parts.random.below(retryMs));
@@ -318,10 +319,11 @@ export class Exchanges {
     return walks;
   }
 
-  #nextExchange(peer: NodeId, walk: Walk): number {
+  #nextExchange(running: Running): number {
     this.#lastExchange += 1;
-    const exchange = this.#lastExchange * 2 + this.#parity(peer);
-    this.#asking.set(exchange, walk);
+    const exchange = this.#lastExchange * 2 + this.#parity(running.pair.peer);
+    running.question = exchange;
+    this.#asking.add(exchange, running.walk);
     return exchange;
   }
 

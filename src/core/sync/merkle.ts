@@ -13,6 +13,8 @@ import type { Hash } from "../message.ts";
 /** Children of a node, on both levels. */
 export const fanOut = 32;
 export const leavesPerTree = fanOut * fanOut;
+/** A bit for each leaf. */
+export const leafMapBytes = leavesPerTree / 8;
 
 /** Inclusive bounds of the heads of tokens. */
 export interface TokenRange {
@@ -74,16 +76,29 @@ export class MerkleTree {
 
   /** The 32 children of the root. */
   children(): Hash[] {
-    return this.#below(childrenAt);
+    return this.#below(childrenAt, []);
   }
 
   /** The 32 leaves below each of these children of the root, one after the other. */
   leaves(parents: readonly number[]): Hash[] {
-    return parents.flatMap((parent) => this.#below(leavesAt + 2 * fanOut * parent));
+    const hashes: Hash[] = [];
+    for (const parent of parents) this.#below(leavesAt + 2 * fanOut * parent, hashes);
+    return hashes;
   }
 
-  #below(at: number): Hash[] {
-    const hashes: Hash[] = [];
+  /** One bit a leaf, the lowest first: set where there is something. */
+  occupied(): Uint8Array {
+    const map = new Uint8Array(leafMapBytes);
+    const lanes = this.#lanes;
+    if (lanes === undefined) return map;
+    for (let leaf = 0; leaf < leavesPerTree; leaf++) {
+      const at = leavesAt + 2 * leaf;
+      if (lanes[at] !== 0 || lanes[at + 1] !== 0) map[leaf >> 3]! |= 1 << (leaf & 7);
+    }
+    return map;
+  }
+
+  #below(at: number, hashes: Hash[]): Hash[] {
     for (let i = 0; i < fanOut; i++) hashes.push(this.#at(at + 2 * i));
     return hashes;
   }

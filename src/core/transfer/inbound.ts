@@ -11,8 +11,8 @@ import type { Out } from "../event.ts";
 import type { Millis, NodeId, Partition } from "../ids.ts";
 import type { Key } from "../key.ts";
 import type { Entry, Hash, TransferMessage } from "../message.ts";
-import { fanOut, leavesPerTree } from "../sync/merkle.ts";
-import { countMarked, occupiedLeaves } from "./leaves.ts";
+import { leavesPerTree } from "../sync/merkle.ts";
+import { countMarked } from "./leaves.ts";
 
 /**
  * `here`: as good as all is here already. `differs`: it has to be streamed. `busy`, `refused` and
@@ -50,7 +50,6 @@ interface Asked {
   readonly held: Map<number, Chunk>;
 }
 
-const everyParent = Array.from({ length: fanOut }, (_, parent) => parent);
 /** With fewer empty leaves than this comparing is cheaper than streaming. */
 const emptyLeavesMin = leavesPerTree / 4;
 const triesMax = 3;
@@ -151,22 +150,17 @@ export class Inbound {
   /** Reads which leaves are empty here. */
   #look(source: NodeId): void {
     const { partition, out } = this.#parts;
-    out.store({ kind: "tree", partition, level: "root", parents: [] }, (rooted) => {
-      const work = { kind: "tree", partition, level: "leaves", parents: everyParent } as const;
-      out.store(work, (outcome, now) => {
-        if (this.source !== source) return;
-        const isReady = rooted.kind === "tree" && outcome.kind === "tree" && outcome.ready;
-        const root = rooted.kind === "tree" ? rooted.hashes[0] : undefined;
-        if (!isReady || root === undefined) {
-          this.#end(now, "store");
-          return;
-        }
-        this.#root = root;
-        this.#skip = occupiedLeaves(outcome.hashes);
-        const empty = leavesPerTree - countMarked(this.#skip);
-        if (empty < emptyLeavesMin) this.#end(now, "here");
-        else this.#ask(now);
-      });
+    out.store({ kind: "occupied", partition }, (outcome, now) => {
+      if (this.source !== source) return;
+      if (outcome.kind !== "occupied" || !outcome.ready) {
+        this.#end(now, "store");
+        return;
+      }
+      this.#root = outcome.root;
+      this.#skip = outcome.leaves;
+      const empty = leavesPerTree - countMarked(this.#skip);
+      if (empty < emptyLeavesMin) this.#end(now, "here");
+      else this.#ask(now);
     });
   }
 

@@ -6,17 +6,7 @@ import type { Partition } from "../ids.ts";
 import type { Hash } from "../message.ts";
 import { leavesPerTree } from "../sync/merkle.ts";
 
-export const leafMapBytes = leavesPerTree / 8;
-
-/** One bit a leaf, the lowest first: set where there is something. */
-export function occupiedLeaves(leaves: readonly Hash[]): Uint8Array {
-  const map = new Uint8Array(leafMapBytes);
-  leaves.forEach(({ high, low }, leaf) => {
-    if (high !== 0 || low !== 0) map[leaf >> 3]! |= 1 << (leaf & 7);
-  });
-  return map;
-}
-
+/** Of a map with one bit a leaf, the lowest first. */
 export function isMarked(map: Uint8Array, leaf: number): boolean {
   return (((map[leaf >> 3] ?? 0) >> (leaf & 7)) & 1) === 1;
 }

@@ -9,9 +9,9 @@ import type { Millis, NodeId } from "../ids.ts";
 import type { Key } from "../key.ts";
 import { pageBytesAim } from "../limits.ts";
 import type { TransferMessage } from "../message.ts";
-import { MerkleTree } from "../sync/merkle.ts";
+import { leafMapBytes, MerkleTree } from "../sync/merkle.ts";
 import type { RingView, StandingView } from "../views.ts";
-import { isMarked, leafMapBytes } from "./leaves.ts";
+import { isMarked } from "./leaves.ts";
 
 export interface OutboundTuning {
   /** Partitions that leave this node at a time. */
