@@ -58,10 +58,12 @@ class Leads {
         this.#flip(at, reachedBy, to);
         return;
       }
-      for (const [index, row] of this.#rows.entries()) {
-        const isStep = to === "away" ? row[0] === at : row.includes(at) && row[0] !== at;
-        if (!isStep) continue;
-        for (const next of to === "away" ? row : row.slice(0, 1)) {
+      // Without iterators: a plan is made in one turn, and this is most of it.
+      for (let index = 0; index < this.#rows.length; index++) {
+        const row = this.#rows[index] ?? [];
+        const first = row[0];
+        if ((first === at) !== (to === "away") || !row.includes(at)) continue;
+        for (const next of to === "away" ? row : [first ?? at]) {
           if (!reachedBy.has(next)) reachedBy.set(next, [index, at]);
         }
       }
