@@ -42,6 +42,8 @@ export type Opened = ({ readonly kind: "context" } & Seen) | Failed;
 const version = 1;
 const headBytes = 10;
 const macBytes = 8;
+/** Operations that a token holds, beside those that were retried. */
+const operationsMax = 8;
 const readAgain = "read the key again and use the context that comes with it";
 
 /** Tokens are made one at a time, in the same place. */
@@ -53,20 +55,29 @@ let clusterTag = 0;
 let clusterBytes = new Uint8Array(16);
 
 /**
- * Sealed with the newest key, which comes first. A context that would be refused when it comes back
- * leaves out what it can do without: times of entries, and operations that are superseded, of which
- * a late copy may then become a sibling.
+ * Sealed with the newest key, which comes first. Of operations only the newest go along, and those
+ * that were retried: the others are remembered by the replicas, which is where a late copy of one
+ * comes to. A context that would be refused when it comes back leaves out what it can do without:
+ * times of entries, and all operations, of which a late copy may then become a sibling.
  */
 export function sealContext(
   seen: Seen,
   place: Place,
   macKeys: readonly [MacKey, ...MacKey[]],
 ): Uint8Array {
-  const whole = sealed(seen, place, macKeys);
+  const whole = sealed(recent(seen), place, macKeys);
   if (whole.length <= contextBytesMax) return whole;
   const vector = seen.context.vector.map((entry) => ({ ...entry, time: 0 }));
   const context = { vector, dots: seen.context.dots, operations: [] };
   return sealed({ ...seen, context }, place, macKeys);
+}
+
+/** With as many operations as a key has that is written now and then; 32 take six times as long. */
+function recent(seen: Seen): Seen {
+  const { vector, dots, operations } = seen.context;
+  if (operations.length <= operationsMax) return seen;
+  const kept = operations.filter(({ retried }, rank) => retried || rank < operationsMax);
+  return { ...seen, context: { vector, dots, operations: kept } };
 }
 
 function sealed(

@@ -18,6 +18,9 @@ const cart = keyOf("carts", new TextEncoder().encode("ann"));
 const place = { clusterId, key: cart };
 const keys: [MacKey, MacKey] = [macKey(8), macKey(7)];
 
+/** However many the replicas remember. */
+const operationsKept = 8;
+
 const context: CausalContext = {
   vector: [{ actor: "0192a3b4c5d6e7f8", counter: 41, time: 1_763_700_000_000 }],
   dots: [],
@@ -35,13 +38,24 @@ function codeOf(token: Uint8Array, other: Partial<typeof place> = {}, accepted =
 }
 
 test("a context comes back as it was sealed, for any key", () => {
-  const property = fc.property(anyContext, anyKey, fc.nat({ max: 900 }), (any, key, fastest) => {
+  const property = fc.property(anyContext, anyKey, fc.nat({ max: 900 }), (drawn, key, fastest) => {
+    const any = { ...drawn, operations: drawn.operations.slice(0, operationsKept) };
     const token = sealContext({ context: any, fastest }, { clusterId, key }, keys);
     const opened = openContext(token, { clusterId, key }, keys);
     expect(opened).toEqual({ kind: "context", context: any, fastest });
     expect(readContext(token)).toEqual(any);
   });
   fc.assert(property, { seed, numRuns: 200 });
+});
+
+test("of the operations the newest go along, and all that were retried", () => {
+  const operations = Array.from({ length: 40 }, (_, i) => {
+    return { at: 1_763_700_000_000 - i, nonce: i, retried: i % 10 === 9 };
+  });
+  const token = sealContext({ context: { ...context, operations }, fastest: 3 }, place, keys);
+  const kept = operations.filter(({ retried }, i) => retried || i < operationsKept);
+  expect(readContext(token)).toEqual({ ...context, operations: kept });
+  expect(openContext(token, place, keys)).toMatchObject({ context: { operations: kept } });
 });
 
 test("a context that is too long leaves out what it can do without", () => {
