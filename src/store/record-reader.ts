@@ -5,13 +5,12 @@
 import { readU32 } from "../../native-free-engine/base/bytes.ts";
 
 const nothing = new Uint8Array(0);
-/** Seven bits a byte: a safe integer needs no more. */
-const numberBytesMax = 8;
 
 export class RecordReader {
   #bytes: Uint8Array = nothing;
   #at = 0;
   #problem: string | undefined;
+  #goesOn = false;
 
   start(bytes: Uint8Array): void {
     this.#bytes = bytes;
@@ -48,18 +47,12 @@ export class RecordReader {
   }
 
   number(): number {
-    let value = 0;
-    let scale = 1;
-    for (let i = 0; i < numberBytesMax; i++) {
-      if (this.#at >= this.#bytes.length) return this.#short();
-      const byte = this.#bytes[this.#at++]!;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) {
-        if (value <= Number.MAX_SAFE_INTEGER) return value;
-        break;
-      }
-      scale *= 128;
-    }
+    // In two halves of 28 bits, since a product of doubles for each byte takes twice as long.
+    const low = this.#half();
+    if (!this.#goesOn) return low;
+    const value = low + this.#half() * 0x10000000;
+    if (this.#problem !== undefined) return 0;
+    if (!this.#goesOn && value <= Number.MAX_SAFE_INTEGER) return value;
     this.fail("a number beyond 53 bits");
     return 0;
   }
@@ -78,6 +71,23 @@ export class RecordReader {
     }
     this.#at += length;
     return this.#bytes.subarray(this.#at - length, this.#at);
+  }
+
+  /** Up to four bytes of seven bits each; whether more of them follow is in `#goesOn`. */
+  #half(): number {
+    const bytes = this.#bytes;
+    let value = 0;
+    for (let shift = 0; shift < 28; shift += 7) {
+      if (this.#at >= bytes.length) {
+        this.#goesOn = false;
+        return this.#short();
+      }
+      const byte = bytes[this.#at++]!;
+      value |= (byte & 0x7f) << shift;
+      this.#goesOn = byte >= 0x80;
+      if (!this.#goesOn) break;
+    }
+    return value;
   }
 
   #short(): number {
