@@ -121,7 +121,7 @@ export function write(
   }
   const kept: Sibling[] = [];
   const gone: Dot[] = [];
-  let superseded: Operation[] = value === undefined ? [operation] : [];
+  const superseded: Operation[] = value === undefined ? [operation] : [];
   for (const sibling of current.siblings) {
     const isSeen =
       knows(context, sibling.dot) ||
@@ -129,16 +129,18 @@ export function write(
     if (!isSeen) kept.push(sibling);
     else {
       gone.push(sibling.dot);
-      if (sibling.operation !== undefined) superseded.push(sibling.operation);
+      if (isNews(context, sibling.operation)) superseded.push(sibling.operation);
     }
   }
-  superseded = [...superseded, ...context.operations];
   const vector = withEvent(join(current.vector, context.vector), {
     ...dot,
     time,
   });
   if (value !== undefined) kept.push({ dot, operation, time, expiresAt, value });
-  const operations = joinOperations(current.operations, superseded);
+  const operations = joinOperations(
+    current.operations,
+    superseded.length === 0 ? context.operations : [...superseded, ...context.operations],
+  );
   const versions = settled(
     vector,
     [...current.dots, ...context.dots, ...gone],
@@ -225,6 +227,12 @@ function settled(
     (dot) => !reaches(vector, dot) && !siblings.some((s) => isSameDot(s.dot, dot)),
   );
   return { vector, dots: uniqueDots(beyond), operations, siblings };
+}
+
+/** Mostly a reader's context names what it has seen; that it was retried may be known here alone. */
+function isNews(context: CausalContext, operation: Operation | undefined): operation is Operation {
+  if (operation === undefined) return false;
+  return operation.retried || !holds(context.operations, operation);
 }
 
 /** Mostly it is not there: a client's context names no operation that is to come. */
