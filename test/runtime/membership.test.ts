@@ -136,7 +136,7 @@ test("a cluster of two that lost one goes on with ring force, and with a replace
   const { address } = nodes[1]!;
   await nodes[1]!.close();
   await until(client, ({ nodes: seen }) => seen.some(({ id, live }) => id === 2 && !live));
-  const refused = client.admin("remove", { node: 2 }, { timeoutMs: 1_500 });
+  const refused = client.admin("remove", { node: 2 }, { timeoutMs: 4_000 });
   await expect(refused).rejects.toMatchObject({ code: "QUORUM_UNAVAILABLE" });
   expect(await client.admin("ring-force", { lost: [2] })).toMatchObject({ generation: 2 });
   await expectAll(client, "kept");
