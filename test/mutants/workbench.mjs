@@ -85,8 +85,9 @@ export class Workbench {
 
   async #open() {
     this.#vitest ??= createVitest("test", {
-      ...{ root: this.#directory, config: false, watch: false, reporters: [{}], bail: 1 },
+      ...{ root: this.#directory, config: false, watch: false, cache: false, reporters: [{}] },
       ...{ include: ["test/**/*.test.ts"], pool: "forks", maxWorkers: 1, testTimeout: 60_000 },
+      bail: 1,
     });
     return this.#vitest;
   }

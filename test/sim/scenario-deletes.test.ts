@@ -87,17 +87,17 @@ test("deletes that race with hints of what they delete win", async () => {
 });
 
 test("deletes while their partitions move are deletes at the new owners", async () => {
-  const world = new World({ seed: 404, nodes: 3, partitions: 8 });
+  const world = new World({ seed: 404, nodes: 3, partitions: 8, tickMs: 25 });
   await world.start();
   for (const key of keys) await put(world, 1, key, "old");
-  const { client } = startClient(world, { keys: ["other"], seed: 4, ms: 20_000 });
+  const { client } = startClient(world, { keys: ["other"], seed: 4, ms: 5_000 });
   const newcomer = await world.join(2);
   for (const key of keys) {
     await remove(world, newcomer, key);
     await world.run(20);
   }
   expect(await world.runUntil(() => world.isAtRest, 300_000)).toBe(true);
-  await world.run(60_000);
+  await world.run(20_000);
   expect(keys.some((key) => ownersOf(world, key).includes(newcomer))).toBe(true);
   const values = await agreedOn(world, keys);
   for (const key of keys) expect(values[key], key).toEqual([]);

@@ -46,7 +46,7 @@ test("a node that starts with hints for one that is up already delivers them", a
 
 /** One of the two ends dies as the nth message of a delivery is about to be sent. */
 async function deliver(victim: "keeper" | "target", nth: number): Promise<boolean> {
-  const world = new World({ seed: 412, nodes: 4, partitions: 8, diskMsMax: 3 });
+  const world = new World({ seed: 412, nodes: 4, partitions: 8, diskMsMax: 3, tickMs: 25 });
   await world.start();
   world.crash(3);
   await world.run(6_000);
@@ -59,10 +59,10 @@ async function deliver(victim: "keeper" | "target", nth: number): Promise<boolea
     world.crash(victim === "keeper" ? keeper : 3, 0);
   };
   await world.restart(3);
-  await world.run(20_000);
+  await world.run(10_000);
   world.beforeEffect = () => {};
   for (const id of world.startable) await world.restart(id);
-  await world.run(60_000);
+  await world.run(30_000);
   const values = await agreedOn(world, keys);
   for (const key of keys)
     expect(values[key], `${victim} dies at step ${nth}`).toEqual([`of ${key}`]);

@@ -114,10 +114,10 @@ class Program {
 
 test.each([seed, seed + 1])("sessions never go back, seed %i", async (own) => {
   const cleanup = { intervalMs: 1e9 };
-  const world = new World({ seed: own, nodes: 5, w: 2, r: 1, diskMsMax: 3, cleanup });
+  const world = new World({ seed: own, nodes: 5, w: 2, r: 1, diskMsMax: 3, cleanup, tickMs: 25 });
   await world.start();
   world.network.weather = rough;
-  const until = world.timeline.now + 20_000;
+  const until = world.timeline.now + 12_000;
   const programs = ["u", "v", "w", "x"].map((name, i) => {
     const random = seededRandom(own * 17 + i);
     const program = new Program(world, name, random);
@@ -132,7 +132,7 @@ test.each([seed, seed + 1])("sessions never go back, seed %i", async (own) => {
   });
   const operator = new Operator();
   const kinds = [crashes(operator, 3), blackouts(operator), cuts, freezes];
-  const done = await makeTrouble(world, { seed: own, ms: 20_000, kinds });
+  const done = await makeTrouble(world, { seed: own, ms: 12_000, kinds });
   const told = programs.map(({ counts }) => counts);
   const story = [`SEED=${own}`, ...done, JSON.stringify(told)].join("\n");
   expect([...world.watch.wrongs, ...programs.flatMap(({ wrongs }) => wrongs)], story).toEqual([]);

@@ -49,7 +49,7 @@ export class Sweep {
   readonly #past = new Map<string, readonly string[]>();
 
   static async prepare(seed: number): Promise<Sweep> {
-    const world = new World({ seed, nodes: 3, partitions: 8 });
+    const world = new World({ seed, nodes: 3, partitions: 8, tickMs: 25 });
     const sweep = new Sweep(world);
     await sweep.#fill();
     return sweep;
