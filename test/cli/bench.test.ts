@@ -1,8 +1,9 @@
 /** kvctl bench on clusters: one that runs, and those that it starts and ends itself. */
+import { spawn } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { kvctl, scratch } from "./run-kvctl.ts";
+import { kvctl, kvctlPath, scratch } from "./run-kvctl.ts";
 import { startCluster, type TestCluster } from "./serve-process.ts";
 
 describe("kvctl -e … bench", () => {
@@ -48,6 +49,19 @@ describe("kvctl -e … bench", () => {
 });
 
 describe("kvctl bench cluster", () => {
+  test("ends its servers and removes their data when it is interrupted", async () => {
+    const directory = join(scratch(), "data");
+    mkdirSync(directory);
+    const args = ["cluster", "faults", "--faults", "killed", "--dir", directory];
+    const child = spawn(process.execPath, [kvctlPath, "bench", ...args], { stdio: "ignore" });
+    const ended = new Promise((resolve) => child.on("close", resolve));
+    await expect.poll(() => processesOf(directory), { timeout: 30_000 }).toBeGreaterThan(0);
+    child.kill("SIGINT");
+    expect(await ended).toBe(130);
+    await expect.poll(() => processesOf(directory), { timeout: 10_000 }).toBe(0);
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
   test("starts a cluster, measures it, and leaves neither a file nor a process", async () => {
     const directory = join(scratch(), "data");
     mkdirSync(directory);
@@ -69,3 +83,16 @@ describe("kvctl bench cluster", () => {
     expect(messages[2]).toBeLessThan(2.5);
   });
 });
+
+/** Nodes that keep their data below a directory. */
+function processesOf(directory: string): number {
+  const commands = readdirSync("/proc").flatMap((name) => {
+    try {
+      return /^\d+$/.test(name) ? readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0") : [];
+    } catch {
+      return [];
+    }
+  });
+  const data = commands.filter((_, i) => commands[i - 1] === "--data");
+  return data.filter((path) => path.startsWith(directory)).length;
+}

@@ -6,6 +6,7 @@ import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Fact } from "../../scene.ts";
 import { ours } from "../../table.ts";
+import { stats } from "../node-stats.ts";
 import { stopAll } from "../servers.ts";
 import { type StartedNode, startNode, startNodes, untilSettled } from "../stores/everwrite.ts";
 import { connectRecords, type FaultRequest, fill, record, sleep } from "./recording.ts";
@@ -114,16 +115,18 @@ async function whileChanging(
       to = clock();
     });
     await client.close();
+    const [last] = await stats(nodes.slice(-1).map(({ address }) => address));
     const { failed } = recording.stretch(quietFrom, to);
     const quiet = recording.stretch(quietFrom, quietTo).latency.p99Ms;
     const busy = recording.stretch(from, to).latency.p99Ms;
-    const took: Fact = {
-      engine: ours,
-      name: `${name}: took`,
-      unit: "s",
-      value: (to - from) / 1000,
-    };
-    return [...facts(name, { quiet, busy, failed }), took];
+    const { streamed = 0, exchanged = 0 } = last?.notices ?? {};
+    const filled = streamed + exchanged;
+    const took = (to - from) / 1000;
+    return [
+      ...facts(name, { quiet, busy, failed }),
+      { engine: ours, name: `${name}: took`, unit: "s", value: took },
+      { engine: ours, name: `${name}: partitions that came to it`, unit: "", value: filled },
+    ];
   } finally {
     await stopAll(nodes.map(({ server }) => server));
   }
