@@ -22,7 +22,7 @@ export class Lanes {
   readonly #running: Promise<void>[] = [];
   #isOver = false;
 
-  /** Of each workload one lane at a client that goes to owners, and one at a client that does not. */
+  /** Of each workload one lane at a client that goes to owners, and one at one that does not. */
   static async start({ seed, cluster, door, history, undoing }: LanesParts): Promise<Lanes> {
     const lanes = new Lanes(history);
     for (const [i, routing] of (["aware", "any"] as const).entries()) {

@@ -27,6 +27,8 @@ const copy = mutant === undefined ? undefined : mkdtempSync(join(tmpdir(), "ever
 process.on("exit", () => {
   if (copy !== undefined) rmSync(copy, { recursive: true, force: true });
 });
+const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
+for (const signal of signals) process.on(signal, () => process.exit(130));
 process.exitCode = await run();
 
 async function run() {
@@ -40,9 +42,8 @@ async function run() {
   const main = join(out, "test", "nemesis", "main.js");
   const child = spawn(process.execPath, [main, ...chosen, ...args], { stdio: "inherit" });
   // It cleans up, and then says how it ended.
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
-    process.on(signal, () => child.kill(signal));
-  }
+  for (const signal of signals)
+    process.removeAllListeners(signal).on(signal, () => child.kill(signal));
   return new Promise((resolve) => child.on("close", (code) => resolve(code ?? 1)));
 }
 
