@@ -42,8 +42,9 @@ const ratioMax = 2;
 const slackMs = 10;
 const wasteMax = 1.05;
 const settleMsMax = 600_000;
-/** What comes in beside the load so that tables are made and merged: 16 MiB in 7 s. */
-const bulk = { rate: 150, bytes: 16 << 10 };
+const forgottenMsMax = 60_000;
+/** What comes in beside the load so that tables are made and merged: 16 MiB in 10 s. */
+const bulk = { rate: 100, bytes: 16 << 10 };
 /** Of a pause, work of the node itself. */
 const toldMs = 8;
 /** Printed one by one with --verbose. */
@@ -61,7 +62,7 @@ let said = nothingSaid();
 const changes = {
   join: { name: "a node joins", act: () => startNode(nodes[0].address) },
   leave: { name: "a node leaves", act: leave },
-  exchange: { name: "copies differ", prepare: makeOld, act: (_, old) => startNode(undefined, old) },
+  exchange: { name: "copies differ", prepare: makeOld, act: bringBack },
   compaction: { name: "tables merge", act: pour },
 };
 
@@ -148,7 +149,8 @@ function worst(what, times) {
 }
 
 function nothingSaid() {
-  return { streamed: 0, traded: 0, pauses: new Map(), beganAt: performance.now() };
+  const beganAt = performance.now();
+  return { streamed: 0, traded: 0, isForgotten: false, pauses: new Map(), beganAt };
 }
 
 /** Loads the cluster while something happens, and listens to what nodes say meanwhile. */
@@ -191,6 +193,13 @@ async function stop(node) {
   await exited;
 }
 
+/** Until the others have told it that its disk is old. */
+async function bringBack(_client, old) {
+  await startNode(undefined, old);
+  const giveUp = performance.now() + forgottenMsMax;
+  while (!said.isForgotten && performance.now() < giveUp) await wait(50);
+}
+
 /** Large values for as long as it is peaceful otherwise. */
 async function pour(client) {
   const until = performance.now() + seconds * 1_000;
@@ -231,6 +240,7 @@ function startNode(seed, again) {
 }
 
 function hear(name, text) {
+  if (text.includes("node.forgotten")) said.isForgotten = true;
   const isNews = /"(pauseMs|gcMs)":|node\.(streamed|exchanged)/.test(text);
   if (!isNews) return;
   const { keys = 0, received = 0, pauseMs, workMs, gcMs, isMajor } = JSON.parse(text);
