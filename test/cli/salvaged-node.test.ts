@@ -56,7 +56,7 @@ async function salvaged(directory: string) {
 
 const kept = { standing: "as it was", lives: "as it was", vote: "as it was", recall: undefined };
 
-test("of which something is lost: it fills up and asks for its votes before it speaks", async () => {
+test("of which something is lost: it fills up and asks for its votes first", async () => {
   const directory = await directoryOf({ isNode: true });
   damage(directory);
   const gone = { standing: undefined, lives: undefined, recall: [...forgottenVotes] };

@@ -35,7 +35,7 @@ test("a table that the manifest lists and nobody finds is told by its name", asy
   ).rejects.toMatchObject(told);
 });
 
-test("a table that no manifest lists is nobody's, and removed; another program's file is not", async () => {
+test("a table that no manifest lists is removed, and another program's file is not", async () => {
   const disk = await closedDatabase();
   const [table = ""] = tablesOn(disk);
   // One that a crash left behind before it was ever installed, and one of somebody else.

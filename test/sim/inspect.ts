@@ -1,5 +1,6 @@
 /** What the owners of a world hold, in the form that the checks compare; and where its ring is. */
 import type { Versions } from "../../src/core/clock/versions.ts";
+import type { StoreOutcome } from "../../src/core/event.ts";
 import type { NodeId } from "../../src/core/ids.ts";
 import { Ring } from "../../src/core/ring/ring.ts";
 import type { Held } from "./checks.ts";
@@ -26,14 +27,14 @@ export async function heldIn(
 }
 
 export async function versionsAt(world: World, node: NodeId, text: string): Promise<Versions> {
-  let found: Versions | undefined;
+  let found: StoreOutcome | undefined;
   world.storeOf(node).run({ kind: "read", key: keyFrom(text), targets: [] }, (outcome) => {
-    if (outcome.kind !== "versions") throw new Error(`node ${node} cannot read ${text}`);
-    found = outcome.versions;
+    found = outcome;
   });
   await world.timeline.runUntil(world.timeline.now + 10_000, () => found !== undefined);
   if (found === undefined) throw new Error(`node ${node} does not answer`);
-  return found;
+  if (found.kind !== "versions") throw new Error(`node ${node} cannot read ${text}`);
+  return found.versions;
 }
 
 function heldFrom({ vector, dots, siblings }: Versions): Held {

@@ -1,5 +1,5 @@
 /**
- * Strict quorums (r + w > n, owners only) among crashes, cuts, standstill and loss, while the owners
+ * Strict quorums (r + w > n, owners only) among crashes, cuts, standstill and loss, while owners
  * stay who they are: whoever reads after an acknowledgement knows of what was acknowledged. The
  * watch judges each answer; here is only who asks.
  */

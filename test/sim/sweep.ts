@@ -21,7 +21,7 @@ export const blockBytes = 512;
 /** The node whose disk is hurt; the third was away while the last keys were written. */
 export const victim: NodeId = 3;
 const absent: NodeId = 2;
-const keys = Array.from({ length: 24 }, (_, i) => `key ${i}`);
+const keys = Array.from({ length: 48 }, (_, i) => `key ${i}`);
 
 export type FaultKind = "flip" | "zero" | "misdirected";
 
@@ -113,7 +113,7 @@ export class Sweep {
     await world.start();
     // Two tables each, of which one has older values, and then a log, with hints in it.
     for (const version of ["first", "second"]) {
-      await this.#write(0, 24, version);
+      await this.#write(0, keys.length, version);
       await world.run(2_000);
       for (const id of world.ids) {
         world.crash(id, 1);
@@ -124,7 +124,7 @@ export class Sweep {
     }
     world.crash(absent, 1);
     await world.run(6_000);
-    await this.#write(8, 24, "last");
+    await this.#write(8, keys.length, "last");
     await world.run(2_000);
     for (const id of world.live) world.crash(id, 1);
     for (const id of world.ids) this.#images.set(id, world.imageOf(id));
@@ -134,7 +134,7 @@ export class Sweep {
   async #write(from: number, to: number, version: string): Promise<void> {
     for (const key of keys.slice(from, to)) {
       const isDelete = version === "last" && keys.indexOf(key) % 4 === 0;
-      const value = isDelete ? undefined : `${key}, ${version}. `.repeat(3);
+      const value = isDelete ? undefined : `${key}, ${version}. `.repeat(12);
       const { context } = await get(this.#world, 1, key);
       const result = await put(this.#world, 1, key, value, { context });
       if (result?.kind !== "stored") throw new Error(`${key} is not stored`);
