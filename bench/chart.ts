@@ -26,12 +26,12 @@ const colors: Readonly<Record<string, string>> = {
   etcd: "#9a6fb0",
 };
 
-/** The rows of the report's first data set. */
+/** The rows of the report's first data set; where requests come at a rate, all rates are alike. */
 export function chartOf(report: Report): string {
   const first = report.rows[0];
   if (first === undefined) throw new Error("there are no rows to draw");
   const rows = report.rows.filter(
-    ({ n, valueBytes }) => n === first.n && valueBytes === first.valueBytes,
+    ({ n, valueBytes, callers }) => n === first.n && valueBytes === first.valueBytes && callers > 0,
   );
   const engines = first.engines.filter(({ engine }) => engine in colors);
   const drawn: string[] = [];
