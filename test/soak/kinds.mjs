@@ -26,7 +26,7 @@ export const kinds = [
     limitMs: 30 * minute,
     first: 1_000_000,
     task: (seed) => ({
-      command: [node, programOf("sim"), ...words(`--seed ${seed} --seeds 10 --seconds 60`)],
+      command: [node, programOf("sim"), ...words(`--seed ${seed} --seeds 10 --seconds 60 --all`)],
       units: 10,
       next: seed + 10,
       repeat: `npm run sim -- --seed ${seed} --seeds 10 --seconds 60`,

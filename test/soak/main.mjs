@@ -113,8 +113,8 @@ async function run(kind, task, entry) {
   else if (code === 0 && !isCutOff) say(`${kind.name}: ${done} ${kind.unit} in ${duration(ms)}`);
   else {
     const why = isCutOff ? `not over after ${duration(ms)}` : `ended with ${code}`;
-    const said = [...output.matchAll(/(?:repeat with: |^FAILED )(npm run .*)$/gm)].at(-1)?.[1];
-    const repeat = said?.replace(/: .*$/, "") ?? task.repeat;
+    const said = [...output.matchAll(/(?:repeat with: |^FAILED )(npm run [^:\n]*)/gm)];
+    const repeat = said.map(([, line]) => line).join("\n               ") || task.repeat;
     const log = state.failed(kind, { repeat, why, output });
     say(`${kind.name}: FAILED, ${why}; repeat with: ${repeat}; see ${log}`);
   }
