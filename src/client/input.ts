@@ -14,6 +14,7 @@ import {
   valueBytesMax,
 } from "../core/limits.ts";
 import { faultOfBucketName } from "../core/ring/buckets.ts";
+import { asciiOf, copyOf } from "../core/slab.ts";
 import { ClusterError } from "../errors.ts";
 import type { BucketProperties, BytesInput, ConnectOptions } from "./api.ts";
 import { Context } from "./context.ts";
@@ -23,10 +24,12 @@ const encoder = new TextEncoder();
 
 /** A copy, so that the caller may reuse the buffer: `slice` of a Buffer would be a view of it. */
 export function bytesOf(input: BytesInput, what: string): Uint8Array {
-  if (input instanceof Uint8Array) return new Uint8Array(input);
+  if (input instanceof Uint8Array) return copyOf(input);
   if (typeof input !== "string") {
     throw new TypeError(`a ${what} is a string or a Uint8Array, not ${describe(input)}`);
   }
+  const ascii = asciiOf(input);
+  if (ascii !== undefined) return ascii;
   if (loneSurrogateAt(input) >= 0) {
     throw new ClusterError(
       "KEY_ENCODING",

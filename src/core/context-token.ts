@@ -14,6 +14,7 @@ import type { Key } from "./key.ts";
 import { contextBytesMax } from "./limits.ts";
 import type { Failed, Hash } from "./message.ts";
 import { sipHash } from "./siphash.ts";
+import { copyOf } from "./slab.ts";
 import { Malformed, Reader } from "./wire/reader.ts";
 import { readContext as readFields, writeContext } from "./wire/versions.ts";
 import { Writer } from "./wire/writer.ts";
@@ -98,7 +99,7 @@ function sealed(
   const { high, low } = macOf(end, key, newest);
   writer.at = end;
   writer.words(high, low);
-  return writer.bytes.slice(0, writer.at);
+  return copyOf(writer.bytes, writer.at);
 }
 
 /** Accepts what any of the keys sealed: the cluster keeps the last two. */
