@@ -37,7 +37,8 @@ const importersOf: Readonly<Record<string, readonly string[]>> = {
 const seenByKvctl = new RegExp(
   [
     "^bin/|^src/client/|^src/(index|serve|errors|core/limits|runtime/tokens)\\.ts",
-    "^src/store/(node-directory|store-format|distrust)\\.ts|^native-free-engine/(index|inspect)\\.ts",
+    "^src/store/(node-directory|store-format|distrust)\\.ts",
+    "^native-free-engine/(index|inspect)\\.ts",
   ].join("|"),
 );
 
