@@ -55,7 +55,7 @@ export class NodeProcess {
   /** Set when the end of the present process was asked for, with the code that it must have. */
   #expected: "any" | "clean" | undefined;
   #tail = "";
-  #failure = "";
+  #failure = { code: "", said: "" };
 
   constructor(parts: NodeParts) {
     this.place = parts.place;
@@ -102,7 +102,7 @@ export class NodeProcess {
     this.state = "up";
     this.#isReady = false;
     this.#expected = undefined;
-    this.#failure = "";
+    this.#failure = { code: "", said: "" };
     this.#ended = new Promise((resolve) => {
       child.once("error", () => undefined);
       child.once("close", (code, signal) => {
@@ -190,20 +190,20 @@ export class NodeProcess {
     this.#tail = lines.pop() ?? "";
     for (const line of lines) {
       const code = /^\{"error":.*"code":"(\w+)"/.exec(line)?.[1];
-      if (code !== undefined) this.#failure = code;
+      if (code !== undefined) this.#failure = { code, said: line.slice(0, 600) };
       if (alarming.test(line)) this.wrongs.push(`node ${this.place} says ${line.slice(0, 400)}`);
     }
   }
 
   #closed({ code, signal }: { code: number | null; signal: NodeJS.Signals | null }): void {
     const hasLeft = code === 0 && this.#excuses.has("leaving") && this.#expected === undefined;
-    const failure = this.#failure;
+    const { code: failure, said } = this.#failure;
     const how = `${failure === "" ? "" : `${failure}, `}code ${code}, signal ${signal}`;
     const isExcused = [...this.#excuses].some((excuse) => mayEndWith[excuse].test(failure));
     const isClean = code === 0 && signal === null;
     const isRight =
       hasLeft || this.#expected === "any" || isExcused || (isClean && this.#expected === "clean");
-    if (!isRight) this.wrongs.push(`node ${this.place} ended: ${how}`);
+    if (!isRight) this.wrongs.push(`node ${this.place} ended: ${how} ${said}`.trim());
     else if (isExcused) this.deaths.push(`node ${this.place} ended: ${how}`);
     this.#write(`--- ended: ${how}\n`);
     this.#child = undefined;
