@@ -170,7 +170,7 @@ describe("an expired value", () => {
 
   test("is hidden by the clock of whoever coordinates, so a slow one shows it longer", async () => {
     const world = new World({ seed: 3, nodes: 3 });
-    world.setClock(2, -30_000);
+    world.clockOf(2).set(-30_000);
     await world.start();
     await world.admin(1, "bucket-create", { name: "sessions", ttlMs: 10_000 });
     await world.run(1_000);

@@ -31,7 +31,8 @@ export async function converge(world: World, keys: readonly string[]): Promise<C
     if (why.length === 0) {
       await world.run(calmMs);
       const later = await heldIn(world, keys);
-      return { held: later, tookMs, wrongs: changesBetween(held, later) };
+      const wrongs = [...changesBetween(held, later), ...twinsIn(later)];
+      return { held: later, tookMs, wrongs };
     }
     if (tookMs >= convergenceMs) {
       return { held, tookMs: undefined, wrongs: [`${tookMs} ms after the end: ${why.join("; ")}`] };
@@ -58,6 +59,15 @@ function changesBetween(before: AllHeld, after: AllHeld): string[] {
     if (then !== now) changed.push(`${key}: ${then} became ${now}, and nobody wrote`);
   }
   return changed;
+}
+
+/** One write stands there once, however often it was tried. */
+function twinsIn(held: AllHeld): string[] {
+  const isTwice = ({ values }: Held): boolean => new Set(values).size < values.length;
+  return [...held].flatMap(([key, copies]) => {
+    const copy = copies.find(isTwice);
+    return copy === undefined ? [] : [`${key}: one write stands there twice: ${copy.values}`];
+  });
 }
 
 function valuesOf(copies: readonly Held[] | undefined): string {

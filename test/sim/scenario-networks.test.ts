@@ -94,7 +94,7 @@ test("a clock an hour ahead, and then an hour behind, decides nothing", async ()
   };
   const startAt = async (aheadMs: number): Promise<void> => {
     world.crash(2, 1);
-    world.setClock(2, aheadMs);
+    world.clockOf(2).set(aheadMs);
     await world.restart(2);
     await world.run(5_000);
   };

@@ -61,7 +61,7 @@ test("every kind is met by some of a few seeds, and every exposure can be switch
   expect(calm).toMatchObject({ loss: 0, repeat: 0, echo: 0, delayMsMax: 2 });
 });
 
-test("a run within the promise destroys one disk, and one beyond it leaves a majority", async () => {
+test("within the promise one disk is destroyed, and beyond it a majority stays", async () => {
   const world = new World({ seed: 2, nodes: 5 });
   await world.start();
   const within = new Atlas({ isBeyond: false });

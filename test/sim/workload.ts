@@ -125,7 +125,12 @@ export class SimClient {
       deadlineMs,
       trace: false,
     }));
-    if (result?.kind === "stored") write.outcome = "acked";
+    if (result?.kind === "stored") {
+      write.outcome = "acked";
+      if (result.acks < (w ?? world.w)) {
+        this.wrongs.push(`${key}: ${value} was acknowledged with ${result.acks} copies`);
+      }
+    }
     // Only when every attempt was surely refused was nothing applied.
     else if (result?.kind === "failed" && result.applied === "no" && attempts === 1) {
       write.outcome = "failed";

@@ -75,6 +75,11 @@ export class World {
     return [...this.#hosts.keys()];
   }
 
+  /** Copies that a write needs that names no number. */
+  get w(): number {
+    return this.#options.w;
+  }
+
   get live(): readonly NodeId[] {
     return this.ids.filter((id) => this.#host(id).life !== undefined);
   }
@@ -92,7 +97,7 @@ export class World {
     return this.ids.filter((id) => this.#host(id).life === undefined);
   }
 
-  /** What takes real time, so that it is there before virtual time begins. */
+  /** What takes real time. */
   async prepare(): Promise<void> {
     await Promise.all([loadHash(), loadFilterPackage()]);
   }
@@ -189,17 +194,12 @@ export class World {
     }
   }
 
-  /** From now on its syncs take so many times as long. */
   setDiskPace(id: NodeId, factor: number): void {
     this.#host(id).pace.factor = factor;
   }
 
   clockOf(id: NodeId): MachineClock {
     return this.#host(id).clock;
-  }
-
-  setClock(id: NodeId, aheadMs: number): void {
-    this.clockOf(id).set(aheadMs);
   }
 
   async restart(id: NodeId): Promise<void> {

@@ -60,7 +60,7 @@ export const clockOffsets: Kind = {
     const node = pick(world.startable, random);
     const aheadMs = random.below(2 * aheadMsMax) - aheadMsMax;
     if (node === undefined) return "";
-    world.setClock(node, aheadMs);
+    world.clockOf(node).set(aheadMs);
     return `node ${node}, which is down, has a clock that is ${aheadMs} ms ahead`;
   },
 };
