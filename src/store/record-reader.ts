@@ -70,7 +70,9 @@ export class RecordReader {
       return nothing;
     }
     this.#at += length;
-    return this.#bytes.subarray(this.#at - length, this.#at);
+    const { buffer, byteOffset } = this.#bytes;
+    // A third of what `subarray` takes.
+    return new Uint8Array(buffer, byteOffset + this.#at - length, length);
   }
 
   /** Up to four bytes of seven bits each; whether more of them follow is in `#goesOn`. */

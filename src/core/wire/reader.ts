@@ -195,9 +195,9 @@ export class Reader {
 
   #own(): void {
     const start = this.at;
-    const rest = this.bytes.subarray(start, this.end);
+    const { buffer, byteOffset } = this.bytes;
+    const rest = new Uint8Array(buffer, byteOffset + start, this.end - start);
     if (rest.length > sharedBytesMax) {
-      // A Buffer's slice would be a view.
       this.bytes = new Uint8Array(rest);
       this.at = 0;
     } else {
