@@ -229,7 +229,7 @@ function settled(
   return { vector, dots: uniqueDots(beyond), operations, siblings };
 }
 
-/** Mostly a reader's context names what it has seen; that it was retried may be known here alone. */
+/** Mostly a context names what was seen with it; that it was retried may be known here alone. */
 function isNews(context: CausalContext, operation: Operation | undefined): operation is Operation {
   if (operation === undefined) return false;
   return operation.retried || !holds(context.operations, operation);
