@@ -1,8 +1,8 @@
 /**
  * Who answers. A node trusts what it saw itself: its own probes, its own requests, its own
  * connections. That decides whom requests go to. Only silence after a question counts: in a large
- * cluster most nodes have nothing to say to each other. Only when a second observer agrees is a node
- * called down for everyone (the seeds ask for two sources). Ownership never follows from it.
+ * cluster most nodes have nothing to say to each other. Only when a second observer agrees is a
+ * node called down for everyone (the seeds ask for two sources). Ownership never follows from it.
  */
 import type { Millis, NodeId } from "../ids.ts";
 import type { LivenessView } from "../views.ts";

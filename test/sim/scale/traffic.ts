@@ -1,4 +1,4 @@
-/** What nodes say to each other, counted by kind: messages, and their bytes as the codec has them. */
+/** What nodes say to each other, counted by kind: messages, and their bytes in a frame. */
 import type { NodeId } from "../../../src/core/ids.ts";
 import type { Message } from "../../../src/core/message.ts";
 import { FrameWriter } from "../../../src/core/wire/codec.ts";
