@@ -36,6 +36,13 @@ async function portsFor(count: number): Promise<World> {
   return { ports, ring: ringOf(ports.map(({ address }) => address)), logged: [] };
 }
 
+function leftBy(ring: RingState, node: number): RingState {
+  const members = ring.members.map((member) =>
+    member.id === node ? { ...member, state: "left" as const } : member,
+  );
+  return { ...ring, members };
+}
+
 interface Started {
   readonly peers: Peers;
   readonly received: { readonly from: number; readonly message: Message }[];
@@ -168,10 +175,7 @@ test("a new member is dialled, one that left is not; a bad address hurts nobody"
   for (const { peers } of [first, second]) peers.setRing(ring);
   const third = start({ ...world, ring }, 3);
   await until(() => first.links.includes("3 up") && third.links.length === 2);
-  const members = ring.members.map((member) =>
-    member.id === 3 ? { ...member, state: "left" as const } : member,
-  );
-  first.peers.setRing({ ...ring, members, epoch: 3 });
+  first.peers.setRing({ ...leftBy(ring, 3), epoch: 3 });
   expect(first.links.at(-1)).toBe("3 down");
   first.peers.send(3, ping(1));
   first.peers.send(4, ping(1));
@@ -184,11 +188,8 @@ test("one that left without a word of it is refused, and so comes to ask", async
   const world = await portsFor(2);
   const [first, second] = [start(world, 1), start(world, 2)];
   await until(() => first.links.includes("2 up") && second.links.includes("1 up"));
-  const members = world.ring.members.map((member) =>
-    member.id === 2 ? { ...member, state: "left" as const } : member,
-  );
   // As if the message that says so had been lost: only the first knows of it.
-  first.peers.setRing({ ...world.ring, members, epoch: 2 });
+  first.peers.setRing({ ...leftBy(world.ring, 2), epoch: 2 });
   await until(() => second.doubts.includes(1));
   expect(second.links.at(-1)).toBe("1 down");
 });
@@ -265,10 +266,7 @@ describe("these are refused, before any frame is read", () => {
 
   test("a node that has left, although it was a member", async () => {
     const world = await portsFor(2);
-    const members = world.ring.members.map((member) =>
-      member.id === 2 ? { ...member, state: "left" as const } : member,
-    );
-    start({ ...world, ring: { ...world.ring, members } }, 1);
+    start({ ...world, ring: leftBy(world.ring, 2) }, 1);
     expect((await knock(world.ports[0]?.address ?? "", { epoch: 9 })).status).toBe(403);
   });
 });
