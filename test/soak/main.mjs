@@ -69,13 +69,13 @@ function prepare() {
 async function work() {
   while (!isStopping && Date.now() < deadline) {
     const kind = nextKind();
-    const known = kind && state.of(kind);
-    const task = kind?.task(known.next);
-    if (task === undefined) return;
-    state.advance(kind, task.next);
+    if (kind === undefined) return;
+    const start = state.startOf(kind);
+    const task = kind.task(start);
+    state.begin(kind, start, task.next);
     const entry = { kind, units: task.units, child: undefined };
     running.add(entry);
-    await run(kind, task, entry);
+    await run(kind, { ...task, start }, entry);
     running.delete(entry);
   }
 }
@@ -83,11 +83,16 @@ async function work() {
 function nextKind() {
   const left = deadline - Date.now();
   const ready = chosen.filter((kind) => {
-    const { next, skipped, tasks, ms } = state.of(kind);
+    const { skipped, tasks, ms } = state.of(kind);
     const active = [...running].filter((entry) => entry.kind === kind).length;
     // One that would probably not end in time is not begun.
     const fits = tasks === 0 || ms / tasks < left;
-    return skipped === undefined && active < kind.atMost && fits && kind.task(next) !== undefined;
+    return (
+      skipped === undefined &&
+      active < kind.atMost &&
+      fits &&
+      kind.task(state.startOf(kind)) !== undefined
+    );
   });
   return ready.sort((a, b) => progressOf(a) - progressOf(b))[0];
 }
@@ -108,7 +113,7 @@ async function run(kind, task, entry) {
   if (isStopping || (isCutOff && limitMs < kind.limitMs)) return;
   const done = kind.count(output, code);
   const skipped = kind.skipped?.(output);
-  state.finished(kind, { done, ms, skipped });
+  state.finished(kind, { start: task.start, done, ms, skipped });
   if (skipped !== undefined) say(`${kind.name}: skipped: ${skipped}`);
   else if (code === 0 && !isCutOff) say(`${kind.name}: ${done} ${kind.unit} in ${duration(ms)}`);
   else {

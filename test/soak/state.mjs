@@ -8,6 +8,8 @@ import { join } from "node:path";
 export class State {
   #directory;
   #value;
+  /** Tasks that this process has begun; those that an earlier one did not end are not among them. */
+  #taken = new Set();
 
   constructor(directory, { fresh }) {
     this.#directory = directory;
@@ -29,18 +31,30 @@ export class State {
   }
 
   of({ name, first }) {
-    this.#value.kinds[name] ??= { done: 0, next: first, tasks: 0, ms: 0 };
+    this.#value.kinds[name] ??= { done: 0, next: first, underWay: [], tasks: 0, ms: 0 };
     return this.#value.kinds[name];
   }
 
-  /** The next task of this kind begins here, whatever becomes of the one that was taken. */
-  advance(kind, next) {
-    this.of(kind).next = next;
+  /** Where the next task of this kind begins: at one that was cut off, or behind all others. */
+  startOf(kind) {
+    const { next, underWay } = this.of(kind);
+    return underWay.find((start) => !this.#taken.has(`${kind.name} ${start}`)) ?? next;
+  }
+
+  /** `next` is what follows the task, should nobody have gone there before. */
+  begin(kind, start, next) {
+    const known = this.of(kind);
+    this.#taken.add(`${kind.name} ${start}`);
+    if (start === known.next) {
+      known.next = next;
+      known.underWay.push(start);
+    }
     this.#write();
   }
 
-  finished(kind, { done, ms, skipped }) {
+  finished(kind, { start, done, ms, skipped }) {
     const known = this.of(kind);
+    known.underWay = known.underWay.filter((other) => other !== start);
     known.done += done;
     known.tasks += 1;
     known.ms += ms;
