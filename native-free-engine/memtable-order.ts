@@ -95,17 +95,13 @@ export class MemtableOrder {
 
   /** The keys of the first or last bucket, in order; empty when there are none. */
   edge(step: 1 | -1): Int32Array {
-    if (this.#buckets.length === 0) return noKeys;
-    return this.#sortedAt(step > 0 ? 0 : this.#buckets.length - 1, step);
+    return this.#sortedFrom(step > 0 ? 0 : this.#buckets.length - 1, step) ?? noKeys;
   }
 
-  /** The keys of the bucket where this key belongs, in order. */
+  /** The keys of the bucket where this key belongs, in order; of the nearest, if it has none. */
   around(key: Uint8Array, at: number, length: number): Int32Array {
-    for (;;) {
-      const place = this.#place(key, at, length);
-      if (place < 0) return noKeys;
-      if (this.#settle(place) === 1) return this.#buckets[place]!.sorted;
-    }
+    const place = this.#settledPlace(key, at, length);
+    return this.#sortedFrom(place, -1) ?? this.#sortedFrom(place + 1, 1) ?? noKeys;
   }
 
   /** The keys that follow those of a bucket given before, in that direction. */
@@ -113,9 +109,8 @@ export class MemtableOrder {
     const last = keys[step > 0 ? keys.length - 1 : 0];
     if (last === undefined) return undefined;
     // If the bucket was cut since, its other parts have nothing but keys that came later.
-    const place = this.#place(this.#arena, this.#keyOf(last), this.#lengthOf(last)) + step;
-    if (place < 0 || place >= this.#buckets.length) return undefined;
-    return this.#sortedAt(place, step);
+    const place = this.#place(this.#arena, this.#keyOf(last), this.#lengthOf(last));
+    return this.#sortedFrom(place + step, step);
   }
 
   /** How many of these keys compare with the given one below `order`. */
@@ -132,8 +127,8 @@ export class MemtableOrder {
 
   /** How many keys are below this one. */
   rank(key: Uint8Array): number {
-    const keys = this.around(key, 0, key.length);
-    const place = this.#place(key, 0, key.length);
+    const place = this.#settledPlace(key, 0, key.length);
+    const keys = this.#buckets[place]?.sorted ?? noKeys;
     let rank = this.below(keys, key, 0, key.length, 0);
     for (let i = 0; i < place; i++) rank += sizeOf(this.#buckets[i]!);
     return rank;
@@ -146,6 +141,26 @@ export class MemtableOrder {
     this.#buckets.push({ low: first, sorted: noKeys, tail: [] });
     if (all.length > bucketMax) this.#divide(0, all);
     else this.#findHeads();
+  }
+
+  /** Where this key belongs, once the bucket there is sorted; -1 of no buckets. */
+  #settledPlace(key: Uint8Array, at: number, length: number): number {
+    for (;;) {
+      const place = this.#place(key, at, length);
+      if (place < 0 || this.#settle(place) === 1) return place;
+    }
+  }
+
+  /**
+   * The keys of the first bucket that has any, from this one on. Of an early instant only some keys
+   * were taken in, while the buckets were made for all that there are: many are empty then.
+   */
+  #sortedFrom(place: number, step: 1 | -1): Int32Array | undefined {
+    const buckets = this.#buckets;
+    for (let at = place; at >= 0 && at < buckets.length; at += step) {
+      if (sizeOf(buckets[at]!) > 0) return this.#sortedAt(at, step);
+    }
+    return undefined;
   }
 
   #sortedAt(place: number, step: 1 | -1): Int32Array {

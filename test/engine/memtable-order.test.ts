@@ -164,6 +164,27 @@ describe("the order of a memtable", () => {
     });
   }
 
+  for (const [name, keyOf] of Object.entries(shapes)) {
+    test(`is whole for an instant long before most keys: ${name}`, () => {
+      for (const early of [1, 700]) {
+        const random = randomFrom(seed + 4);
+        const written = new Written();
+        for (let i = 0; i < early; i++) written.put(keyOf(random, i));
+        const limits = { limit: written.memtable.end, skip: 0 };
+        const expected = written.now();
+        for (let i = early; i < 6000; i++) written.put(keyOf(random, i));
+        const cursor = new MemtableCursor(written.memtable, limits);
+        const forward: unknown[] = [];
+        for (cursor.first(); cursor.state === atEntry; cursor.next()) forward.push(shown(cursor));
+        expect(forward).toEqual(expected);
+        const backward: unknown[] = [];
+        for (cursor.last(); cursor.state === atEntry; cursor.previous())
+          backward.push(shown(cursor));
+        expect(backward.reverse()).toEqual(expected);
+      }
+    });
+  }
+
   test("tells what share of the keys lies between two", () => {
     const random = randomFrom(seed + 2);
     const written = new Written();
