@@ -20,7 +20,7 @@ export class Atlas {
   /** Whether what this node has on its disk may be lost now. */
   mayDestroy(world: World, node: NodeId): boolean {
     if (this.damaged.has(node)) return false;
-    if (this.#destroyed === 0) return true;
+    if (this.#destroyed === 0) return this.isBeyond || standsOnW(world);
     // Without a majority of members nobody could be let in for those that are lost.
     const members = world.ring.members.filter(({ state }) => state !== "left");
     const gone = members.filter(({ id }) => this.damaged.has(id) || !world.ids.includes(id));
@@ -30,4 +30,14 @@ export class Atlas {
   destroyed(): void {
     this.#destroyed += 1;
   }
+}
+
+/** Where a data centre has fewer owners than W, all that there are must do for a write. */
+export function standsOnW(world: World): boolean {
+  const sizes = new Map<string, number>();
+  for (const { dc, state } of world.ring.members) {
+    sizes.set(dc, (sizes.get(dc) ?? 0) + (state === "member" ? 1 : 0));
+  }
+  // One more, because a coordinator may know a ring that is older or newer by one change.
+  return [...sizes.values()].every((size) => size > world.w);
 }

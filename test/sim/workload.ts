@@ -9,6 +9,7 @@ import { keyOf } from "../../src/core/key.ts";
 import type { Command, Result } from "../../src/core/message.ts";
 import type { Random } from "../../src/core/random.ts";
 import { nameOfOperation } from "./answers.ts";
+import { standsOnW } from "./atlas.ts";
 import type { WriteSeen } from "./checks.ts";
 import type { World } from "./world.ts";
 
@@ -127,7 +128,7 @@ export class SimClient {
     }));
     if (result?.kind === "stored") {
       write.outcome = "acked";
-      if (result.acks < (w ?? world.w)) {
+      if (result.acks < (w ?? world.w) && standsOnW(world)) {
         this.wrongs.push(`${key}: ${value} was acknowledged with ${result.acks} copies`);
       }
     }
