@@ -8,7 +8,7 @@ import { join } from "node:path";
 export class State {
   #directory;
   #value;
-  /** Tasks that this process has begun; those that an earlier one did not end are not among them. */
+  /** Tasks that this process has begun: none of those that an earlier one did not end. */
   #taken = new Set();
 
   constructor(directory, { fresh }) {
