@@ -44,7 +44,9 @@ export async function shutDown(
     await background.stop();
     files.removesObsolete = false;
     await files.idle();
-    files.closeAll();
+    // Tables are closed when the last read that is still running has let go of them: one that goes
+    // on to another table would open it again, and nobody would ever close that.
+    tree.set.release();
     // A sync that still runs would hold its file open beyond the close.
     await commit.idle();
     for (const { log } of [tree.active, ...tree.sealed]) log.close();

@@ -41,13 +41,26 @@ test.each([
   await engine.close();
 });
 
+test("a close while tables are being opened leaves no file open", async () => {
+  for (let steps = 0; steps < 60; steps += 4) {
+    const { engine, counted } = await reopened();
+    const scan = engine.scan();
+    const settled = Promise.allSettled([engine.getMany(all(keyOf)), scan.nextMany(1000)]);
+    for (let i = 0; i < steps; i++) await undefined;
+    await engine.close();
+    const [many] = await settled;
+    expect(many.status, `${steps} steps before the close`).toBe("fulfilled");
+    expect(counted.open.size, `${steps} steps before the close`).toBe(0);
+  }
+});
+
 const all = <T>(of: (i: number) => T): T[] => Array.from({ length: 10 * tables }, (_, i) => of(i));
 
 /** A database of several tables, opened anew on a disk that has become slow. */
 async function reopened() {
   const disk = new MemoryDisk();
   const clock = new ModelClock();
-  const counted = { blocking: 0, awaited: 0, isOn: false };
+  const counted = { blocking: 0, awaited: 0, open: new Set<DiskFile>(), isOn: false };
   const open = () => {
     const slow = slowed(disk, clock, counted);
     const world = { disk: slow, clock, workers: inlineWorkers(slow, clock) };
@@ -68,11 +81,18 @@ async function reopened() {
 function slowed(
   disk: Disk,
   clock: ModelClock,
-  counted: { blocking: number; awaited: number; readonly isOn: boolean },
+  counted: {
+    blocking: number;
+    awaited: number;
+    readonly open: Set<DiskFile>;
+    readonly isOn: boolean;
+  },
 ): Disk {
-  const slowFile = (file: DiskFile): DiskFile =>
-    new Proxy(file, {
+  const slowFile = (file: DiskFile): DiskFile => {
+    counted.open.add(file);
+    return new Proxy(file, {
       get(target, name) {
+        if (name === "closeSync") counted.open.delete(file);
         if (name === "readSync" || name === "read") {
           return (...args: Parameters<DiskFile["readSync"]>) => {
             if (counted.isOn) {
@@ -87,6 +107,7 @@ function slowed(
         return typeof value === "function" ? value.bind(target) : value;
       },
     });
+  };
   return new Proxy(disk, {
     get(target, name) {
       if (name === "openSync") {
