@@ -1,11 +1,12 @@
 /** The coordinator as a whole: bounds, ceilings, time-outs, and what quorums promise. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { digestOf } from "../../src/core/clock/digest.ts";
 import { noVersions } from "../../src/core/clock/versions.ts";
 import type { NodeId } from "../../src/core/ids.ts";
 import { keyOf } from "../../src/core/key.ts";
 import { deadlineMsMax, keyBytesMax, siblingsMax, ttlMsMax } from "../../src/core/limits.ts";
 import type { Result } from "../../src/core/message.ts";
+import { NumberTable } from "../../src/core/number-table.ts";
 import type { DataCommand } from "../../src/core/quorum/validate.ts";
 import { seededRandom } from "../../src/core/random.ts";
 import { keyNamed, QuorumWorld, type WorldOptions } from "../support/quorum-world.ts";
@@ -235,6 +236,18 @@ describe("ceilings", () => {
     expect(world.node(1).store.hints.get(3)?.size).toBe(15);
     world.wait(2_100);
     expect(world.node(1).store.hints.get(3)?.size).toBe(25);
+  });
+
+  test("the oldest is found without a look at every request since the start", () => {
+    const world = new QuorumWorld({ ...three, tuning: { tailsMax: 10 } });
+    for (let i = 0; i < 5000; i++) world.request(1, world.get(cart));
+    world.link(1, 3, "lost");
+    world.request(1, world.put(cart, "v", { w: 3 }));
+    const looks = vi.spyOn(NumberTable.prototype, "get");
+    for (let i = 0; i < 500; i++) world.request(1, world.put(keyNamed(`key${i}`), "v"));
+    expect(world.node(1).store.hints.get(3)?.size).toBe(490);
+    expect(looks.mock.calls.length).toBeLessThan(500 * 10);
+    looks.mockRestore();
   });
 
   test("a write that would be a sibling too many is refused", () => {

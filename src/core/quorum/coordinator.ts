@@ -32,8 +32,9 @@ const retryMsSpread = 80;
 export class Coordinator {
   readonly #parts: FlightParts;
   readonly #flights = new NumberTable<Flight>();
-  /** No flight has a lower number. */
-  #oldest: RequestId;
+  /** All flights of some moment, the oldest first, and how many of them were looked at since. */
+  #line: readonly RequestId[] = [];
+  #looked = 0;
   /** By number: what is over must not stay in memory until its slot comes. */
   readonly #wheel = new Wheel<RequestId>();
   readonly #starts = new Float64Array(startsKept);
@@ -46,7 +47,6 @@ export class Coordinator {
     const tuning = parts.tuning ?? quorumDefaults;
     // Not from 0: an acknowledgement to an earlier process of this node must find no request.
     this.#lastId = parts.random.below(2 ** 30);
-    this.#oldest = this.#lastId;
     this.#parts = {
       ...parts,
       ring: () => parts.ring(),
@@ -169,14 +169,19 @@ export class Coordinator {
 
   #hurry(): void {
     if (this.#flights.size - this.#unanswered <= this.#parts.tuning.tailsMax) return;
-    while (this.#oldest <= this.#lastId && this.#flights.get(this.#oldest) === undefined) {
-      this.#oldest += 1;
-    }
-    for (let id = this.#oldest; id <= this.#lastId; id++) {
-      const flight = this.#flights.get(id);
-      if (flight === undefined || !flight.isAnswered) continue;
-      flight.hurry(this.#now);
-      break;
+    this.#oldestAnswered()?.hurry(this.#now);
+  }
+
+  /** Looks at what is under way alone: from its number on, millions since may be over. */
+  #oldestAnswered(): Flight | undefined {
+    for (let isNew = false; ; isNew = true) {
+      while (this.#looked < this.#line.length) {
+        const flight = this.#flights.get(this.#line[this.#looked++] ?? 0);
+        if (flight?.isAnswered) return flight;
+      }
+      if (isNew) return undefined;
+      this.#line = this.#flights.numbers();
+      this.#looked = 0;
     }
   }
 
