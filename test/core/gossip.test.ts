@@ -243,6 +243,21 @@ describe("gossip", () => {
     expect(town.states(22).filter((state) => state === "live")).toHaveLength(49);
   });
 
+  test("what a dead node said of others has nobody ask them for ever", () => {
+    const town = new Town(40);
+    town.run(10_000);
+    town.cut = (from, to) => (from === 1 && to > 20) || (to === 1 && from > 20);
+    town.run(30_000);
+    expect(town.nodes[1]?.gossip.heartbeatOf(1)?.suspects.length).toBeGreaterThan(10);
+    town.nodes[0]!.stopped = true;
+    town.cut = () => false;
+    town.run(15_000);
+    const before = town.messages;
+    town.run(5_000);
+    // Each second at most 9 probes of each of 39, with answers, and gossip.
+    expect(town.messages - before).toBeLessThan(5 * 39 * 2 * (9 + 2));
+  });
+
   test("of 200 nodes a message tells some, and what is new reaches all as soon", () => {
     const town = new Town(200);
     town.run(20_000);

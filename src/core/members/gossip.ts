@@ -221,9 +221,13 @@ export class Gossip {
     }
   }
 
+  /** What somebody said before it died, or left, is nobody's word any more. */
   #suspectsOfOthers(): ReadonlySet<NodeId> {
+    const { liveness } = this.#parts;
     const doubted = new Set<NodeId>();
-    for (const { suspects } of this.#known.all()) for (const node of suspects) doubted.add(node);
+    for (const { node: observer, suspects } of this.#known.all()) {
+      if (liveness.isLive(observer)) for (const node of suspects) doubted.add(node);
+    }
     return doubted;
   }
 
