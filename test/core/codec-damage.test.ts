@@ -183,6 +183,12 @@ describe("what a writer of ours never writes", () => {
     expect(refused(kinds.read, 0, 0, 1, 0, 1, 65, ...token, 1)).toMatch(/^3: a bucket's name/);
   });
 
+  test("a write that is to be passed on, to nobody", () => {
+    const about = [1, 2, 0, 1, 65, ...Array(8).fill(0), 0, 0, 0, 0, 0, 0];
+    expect(refused(kinds.write, ...about, 1, 7, 9)).toBe("taken");
+    expect(refused(kinds.write, ...about, 0, 9)).toBe("20: a write to be passed on to nobody");
+  });
+
   test("more messages than any frame of ours has", () => {
     const bytes = new Uint8Array(headerBytes + 5 * 20_000);
     bytes.set(headerOf());

@@ -87,7 +87,7 @@ export function readReplica(reader: Reader, code: number): ReplicaMessage {
         versions: readVersions(reader),
         round: reader.varint(),
         hintFor: readNodes(reader),
-        relay: (flags & 2) === 0 ? [] : readNodes(reader),
+        relay: (flags & 2) === 0 ? [] : readRelay(reader),
         repair: (flags & 1) !== 0,
         deadlineMs: reader.varint(),
       };
@@ -128,6 +128,14 @@ export function writeNodes(writer: Writer, nodes: readonly NodeId[]): void {
 export function readNodes(reader: Reader): readonly NodeId[] {
   const nodes: NodeId[] = [];
   for (let left = reader.count(1, membersMax); left > 0; left--) nodes.push(reader.varint());
+  return nodes;
+}
+
+/** Where there is nobody to pass a write on to, its flags say so: every message has one form. */
+function readRelay(reader: Reader): readonly NodeId[] {
+  const start = reader.place;
+  const nodes = readNodes(reader);
+  if (nodes.length === 0) reader.fail("a write to be passed on to nobody", start);
   return nodes;
 }
 
