@@ -13,7 +13,7 @@ import type { Request, Unreachable } from "./call.ts";
 import type { Lines } from "./calls.ts";
 import { Connection } from "./connection.ts";
 import { Nearness } from "./nearness.ts";
-import { downIn, inOrder, pickOf, type Tried } from "./routing.ts";
+import { downIn, inOrder, pickOf, pickUpFirst, type Tried } from "./routing.ts";
 
 /** Members that are dialled before they are needed; in larger clusters each at its first use. */
 const eagerMembersMax = 16;
@@ -102,12 +102,9 @@ export class Pool implements Lines {
     }
     const owned = [...live, ...down].map((node) => this.#connectionTo(node));
     const others = this.#anywhere().filter((connection) => !owned.includes(connection));
-    const first = owned.slice(0, live.length);
-    const all = [...first, ...others, ...owned.slice(live.length)];
-    return pickOf(
-      all.filter((connection) => connection !== undefined),
-      { tried, now },
-    );
+    const isThere = (connection: Connection | undefined) => connection !== undefined;
+    const up = [...owned.slice(0, live.length).filter(isThere), ...others];
+    return pickUpFirst(up, owned.slice(live.length).filter(isThere), { tried, now });
   }
 
   /**

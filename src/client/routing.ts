@@ -89,6 +89,19 @@ export function pickOf<T extends Avoidable>(
   return avoided ?? again;
 }
 
+/**
+ * As `pickOf`, but who is said to be down comes when all others were tried: who let a request wait
+ * answers late, who is down mostly not at all.
+ */
+export function pickUpFirst<T extends Avoidable>(
+  up: readonly T[],
+  down: readonly T[],
+  view: { readonly tried: Tried; readonly now: number },
+): T | undefined {
+  const first = pickOf(up, view);
+  return first === undefined || view.tried.has(first) ? pickOf([...up, ...down], view) : first;
+}
+
 function better<T extends Avoidable>(known: T | undefined, other: T, now: number): T {
   return known === undefined || (known.avoidUntil > now && other.avoidUntil <= now) ? other : known;
 }

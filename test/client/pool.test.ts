@@ -58,6 +58,13 @@ function isSlow(command: Command): boolean {
 /** Keys enough that every partition has some. */
 const keys = Array.from({ length: 40 }, (_, i) => `key ${i}`);
 
+/** What they said before is known once each of them has been asked something after it. */
+async function hear(client: Client, nodes: readonly FakeNode[]): Promise<void> {
+  const before = nodes.map(({ asked }) => asked.length);
+  do await Promise.all(keys.map((key) => client.get(key)));
+  while (nodes.some(({ asked }, i) => asked.length === before[i]));
+}
+
 describe("members", () => {
   test("that no endpoint names are dialled, and asked for what they own", async () => {
     const [a, b, c] = (await nodes(3)) as [FakeNode, FakeNode, FakeNode];
@@ -196,8 +203,7 @@ describe("routing", () => {
     const client = await open([a, b, c]);
     await until(() => a.connections + b.connections + c.connections === 3);
     for (const node of [a, b]) node.tellRing({}, [3]);
-    await client.get("key");
-    await Promise.all(keys.map((key) => client.get(key)));
+    await hear(client, [a, b]);
     const before = c.asked.length;
     await Promise.all(keys.map((key) => client.get(key)));
     expect(c.asked.length).toBe(before);
@@ -209,6 +215,36 @@ describe("routing", () => {
     await Promise.all(keys.map((key) => client.get(key)));
     expect(c.asked.length).toBeLessThan(before + 70);
     expect(a.asked.length + b.asked.length).toBeGreaterThan(60);
+  });
+
+  test("who is said to be down is asked after those that let a request wait", async () => {
+    const [a, b, c] = (await nodes(3)) as [FakeNode, FakeNode, FakeNode];
+    const client = await open([a, b, c]);
+    await until(() => a.connections + b.connections + c.connections === 3);
+    for (const node of [a, b]) node.tellRing({}, [3]);
+    await hear(client, [a, b]);
+    const before = c.asked.length;
+    for (const node of [a, b, c]) {
+      node.answer = (command) => (isSlow(command) ? "silence" : found("value"));
+    }
+    const slow = () =>
+      [a, b, c].flatMap((node) =>
+        node.asked
+          .filter(({ command }) => isSlow(command))
+          .map(({ request }) => ({ node, request })),
+      );
+    const calls: Promise<unknown>[] = [];
+    // The second begins where the first went on, and so comes back to where that had to wait.
+    for (const asked of [2, 4]) {
+      calls.push(client.get("slow", { timeoutMs: 4000 }));
+      // What is answered meanwhile earns what asking a second node costs.
+      while (slow().length < asked) await Promise.all(keys.map((key) => client.get(key)));
+    }
+    expect(c.asked.length).toBe(before);
+    for (const { node, request } of slow()) {
+      node.tell({ kind: "result", request, result: found("at last"), token: undefined });
+    }
+    await Promise.all(calls);
   });
 });
 

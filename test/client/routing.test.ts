@@ -1,6 +1,6 @@
 /** Which node to ask: the decisions alone. */
 import { describe, expect, test } from "vitest";
-import { downIn, inOrder, pickOf } from "../../src/client/routing.ts";
+import { downIn, inOrder, pickOf, pickUpFirst } from "../../src/client/routing.ts";
 
 function order(more: {
   readonly preferred?: number;
@@ -42,6 +42,24 @@ describe("owners", () => {
 
   test("are not joined by a preferred node that owns nothing", () => {
     expect(order({ preferred: 9 }).live).toEqual([3, 1, 2]);
+  });
+});
+
+describe("between who is up and who is down", () => {
+  const [quick, slow, down] = [{ avoidUntil: 0 }, { avoidUntil: 200 }, { avoidUntil: 0 }];
+  const pick = (up: { avoidUntil: number }[], ...tried: { avoidUntil: number }[]) =>
+    pickUpFirst(up, [down], { tried: new Set(tried), now: 100 });
+
+  test("down ones are asked when all others were, also those that let a request wait", () => {
+    expect(pick([slow, quick])).toBe(quick);
+    expect(pick([slow, quick], quick)).toBe(slow);
+    expect(pick([slow, quick], quick, slow)).toBe(down);
+    expect(pick([])).toBe(down);
+  });
+
+  test("one that is up is tried again when there is no other", () => {
+    expect(pick([slow, quick], quick, slow, down)).toBe(quick);
+    expect(pick([slow], slow, down)).toBe(down);
   });
 });
 
