@@ -216,6 +216,23 @@ describe("records of YCSB", () => {
       "put 20 over read",
     ]);
   });
+
+  test("are removed with all that was written at the same time", async () => {
+    const bucket = new OneKey();
+    const records = new Records({
+      ...{ bucket: bucket as unknown as Bucket, n: 5, values, prefix: "p" },
+      ...{ r: undefined, w: undefined },
+    });
+    await records.insert(1);
+    await Promise.all([records.update(1), records.update(1)]);
+    expect(bucket.live.size).toBe(2);
+    await records.remove(1);
+    expect([...bucket.live]).toEqual([]);
+    // An answer to a read may say less than what is known already.
+    await Promise.all([records.insert(2), records.read(2)]);
+    await records.remove(2);
+    expect([...bucket.live]).toEqual([]);
+  });
 });
 
 describe("arguments", () => {
@@ -242,6 +259,40 @@ describe("arguments", () => {
     },
   );
 });
+
+/** A bucket of one key: contexts are lists of the writes that somebody has seen. */
+class OneKey {
+  /** Those that no other write has superseded. */
+  readonly live = new Set<number>();
+  #writes = 0;
+
+  async get() {
+    const context = contextOf([...this.live]);
+    // A slow answer: what it says is older than when it comes.
+    await new Promise((resolve) => setImmediate(resolve));
+    return { values: [...this.live], context };
+  }
+
+  async put(_key: string, _value: unknown, { context }: { context?: Context }) {
+    const seen = seenIn(context);
+    for (const write of seen) this.live.delete(write);
+    this.#writes += 1;
+    this.live.add(this.#writes);
+    return { context: contextOf([...seen, this.#writes]) };
+  }
+
+  async delete(_key: string, { context }: { context?: Context } = {}) {
+    for (const write of seenIn(context ?? (await this.get()).context)) this.live.delete(write);
+  }
+}
+
+function contextOf(writes: readonly number[]): Context {
+  return new Context(Buffer.from(JSON.stringify(writes)));
+}
+
+function seenIn(context: Context | undefined): number[] {
+  return context === undefined ? [] : JSON.parse(Buffer.from(context.bytes).toString());
+}
 
 function row(
   store: string,

@@ -70,9 +70,12 @@ export class Records {
     return seen;
   }
 
+  /**
+   * Without a context, so that it is read first: what was seen last need not cover all that was
+   * written at the same time, and what it does not cover would stay.
+   */
   async remove(index: number): Promise<void> {
-    const context = this.#contexts[index];
-    await this.#request.bucket.delete(this.#key(index), { context });
+    await this.#request.bucket.delete(this.#key(index));
   }
 
   async #put(index: number, context: Context | undefined): Promise<void> {
