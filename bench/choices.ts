@@ -41,7 +41,7 @@ bench cold                   a disk that takes 5 ms a read, under 128 readers
 bench cluster [PART…]        stores of three processes side by side; -h explains its own options
 bench -e HOST:PORT,…         YCSB on a cluster that runs; -h explains its own options
 bench compare A.json B.json  which rows changed by more than noise; exit 1 if ours got worse
-bench chart FILE.json        draw the first data set of a result as SVG
+bench chart FILE.json        draw the first data set of a result as SVG, or the --workloads of it
 
 --n 1000000            keys; several sizes by commas
 --value 100            bytes of a value; several sizes by commas

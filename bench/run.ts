@@ -8,13 +8,15 @@ import { fileURLToPath } from "node:url";
 import { type ConnectOptions, clusterCodes, isClusterError } from "../src/index.ts";
 import { UsageError } from "./arguments.ts";
 import { chartOf } from "./chart.ts";
-import { parseChoices, usage } from "./choices.ts";
+import { type Choices, parseChoices, usage } from "./choices.ts";
 import { cleanUpAtExit } from "./cleanup.ts";
 import { runOnEndpoints } from "./cluster/on-endpoints.ts";
 import { runCluster } from "./cluster/suite.ts";
 import { compareReports } from "./compare.ts";
 import { type BenchOutput, measure } from "./measure.ts";
+import type { Row } from "./measurement.ts";
 import { readReport } from "./report.ts";
+import { workloads } from "./workloads.ts";
 
 /**
  * Runs what the arguments ask for; resolves to the exit code. The credentials are for a cluster
@@ -41,7 +43,7 @@ export async function runBench(
       case "compare":
         return compareReports(readReport(first), readReport(second), output.print);
       case "chart":
-        output.note(`drew ${drawChart(first, choices.out)}`);
+        output.note(`drew ${drawChart(first, choices)}`);
         return 0;
       default:
         return await measure(choices, argv, output);
@@ -56,12 +58,16 @@ export async function runBench(
 }
 
 /** In a checkout the README shows the chart; beside an installed package nothing is written. */
-function drawChart(path: string, out: string | undefined): string {
+function drawChart(path: string, { out, chosen }: Choices): string {
   const sources = new URL("../../bench/", import.meta.url);
   const isCheckout = existsSync(new URL("chart.ts", sources));
   const usual = isCheckout ? fileURLToPath(new URL("chart.svg", sources)) : "everwrite-bench.svg";
   const target = out ?? usual;
-  const drawn = chartOf(readReport(path));
+  const report = readReport(path);
+  // Rows of the cluster have names of their own, which nobody chooses from.
+  const isLeftOut = ({ workload }: Row): boolean =>
+    workloads.some(({ name }) => name === workload) && !chosen.includes(workload);
+  const drawn = chartOf({ ...report, rows: report.rows.filter((row) => !isLeftOut(row)) });
   mkdirSync(dirname(target), { recursive: true });
   writeFileSync(target, drawn);
   return target;
