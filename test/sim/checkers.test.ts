@@ -12,6 +12,7 @@ import type { StoreWork } from "../../src/core/event.ts";
 import type { Command, Result } from "../../src/core/message.ts";
 import { findWrongs, type WriteSeen } from "./checks.ts";
 import { filledOptions, foundedRing } from "./founding.ts";
+import { heldIn } from "./inspect.ts";
 import { put } from "./story.ts";
 import { findUnrest, ringWrongs } from "./unrest.ts";
 import { Watch } from "./watch.ts";
@@ -255,6 +256,20 @@ describe("a world that should be at rest", () => {
     await world.restart(3);
     await world.run(60_000);
     expect(await findUnrest(world)).toEqual([]);
+  });
+
+  test("is told by the ring in force, not by that of a node that has left", async () => {
+    const world = new World({ seed: 3, nodes: 3 });
+    await world.start();
+    await world.admin(2, "leave", { node: 1 });
+    const hasLeft = (): boolean => world.ringOf(1).members[0]?.state === "left";
+    expect(await world.runUntil(hasLeft)).toBe(true);
+    world.network.partition([1], [2, 3, 4]);
+    expect(await world.join(2)).toBe(4);
+    expect(await world.runUntil(() => world.isAtRest)).toBe(true);
+    expect(world.ringOf(1).epoch).toBeLessThan(world.ring.epoch);
+    const held = await heldIn(world, ["cart"]);
+    expect(held.get("cart")).toHaveLength(3);
   });
 
   test("shows a tree that is not that of its store", async () => {
