@@ -49,6 +49,7 @@ export function chartOf(report: Report): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${y + 8}"`,
     ` viewBox="0 0 ${width} ${y + 8}" font-family="system-ui, sans-serif" font-size="11">\n`,
+    `<title>Operations a second of each engine, ${values}</title>\n`,
     `<rect width="${width}" height="${y + 8}" fill="#ffffff"/>\n`,
     text({ x: 16, y: 20, weight: 600 }, `Operations a second, more is better: ${values}`),
     text({ x: 16, y: 37, color: "#57606a" }, describeEnvironment(report.environment)),
