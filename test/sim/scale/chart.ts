@@ -19,6 +19,7 @@ export function chartOf(measured: readonly ScaleFigures[]): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"`,
     ` viewBox="0 0 ${width} ${height}" font-family="system-ui, sans-serif" font-size="11">\n`,
+    "<title>What grows with the number of nodes</title>\n",
     `<rect width="${width}" height="${height}" fill="#ffffff"/>\n`,
     text({ x: margin.left, y: 22, weight: 600 }, "What grows with the number of nodes"),
     text({ x: margin.left, y: 38 }, "counted in virtual time, with the real nodes and stores"),
