@@ -11,6 +11,13 @@ export interface MemtableBuffers {
   readonly keys: Int32Array;
 }
 
+/**
+ * Beyond these, memory grows to its full size at once. To rearrange a large index or to copy a
+ * large arena takes several milliseconds each time, while pages that nobody writes cost nothing.
+ */
+const stepArenaBytes = 1 << 20;
+const stepIndexSlots = 1 << 14;
+
 /** Arenas start small, because a program may open a thousand databases and write to few. */
 const firstArenaBytes = 64 << 10;
 const firstIndexSlots = 1 << 10;
@@ -36,6 +43,18 @@ export function indexForLog(bytes: number): Omit<MemtableBuffers, "arena"> {
  */
 export function indexOf(slots: number): Omit<MemtableBuffers, "arena"> {
   return { index: new Int32Array(2 * slots), keys: new Int32Array((slots * 5) / 8) };
+}
+
+/** To what an arena of so many bytes grows. */
+export function grownArena(bytes: number, need: number, bytesMax: number): number {
+  let grown = bytes;
+  while (grown < need) grown *= 4;
+  return arenaBytesFor(grown > stepArenaBytes ? bytesMax : Math.min(grown, bytesMax));
+}
+
+/** To how many slots an index of so many grows. */
+export function grownSlots(slots: number, bytesMax: number): number {
+  return slots < stepIndexSlots ? 2 * slots : Math.max(2 * slots, slotsFor(bytesMax));
 }
 
 /** Bytes of an arena that holds so many. */

@@ -22,6 +22,8 @@ import {
 import { fileHeaderBytes, logMagic, recordHeaderBytes, writeFileHeader } from "./log/record.ts";
 import {
   arenaBytesFor,
+  grownArena,
+  grownSlots,
   indexForLog,
   indexOf,
   type MemtableBuffers,
@@ -343,9 +345,7 @@ export class Memtable {
   }
 
   #growArena(need: number): void {
-    let bytes = this.#arena.length;
-    while (bytes < need) bytes *= 4;
-    const buffer = new SharedArrayBuffer(arenaBytesFor(Math.min(bytes, this.#bytesMax)));
+    const buffer = new SharedArrayBuffer(grownArena(this.#arena.length, need, this.#bytesMax));
     const arena = new Uint8Array(buffer);
     arena.set(new Uint8Array(this.#arena.buffer, 0, this.#end));
     this.#useArena(buffer);
@@ -363,7 +363,7 @@ export class Memtable {
 
   #growIndex(): void {
     const old = this.#index;
-    const slots = 2 * (this.#mask + 1);
+    const slots = grownSlots(this.#mask + 1, this.#bytesMax);
     const { index, keys } = indexOf(slots);
     const mask = slots - 1;
     for (let i = 0; i < old.length; i += 2) {
