@@ -3,6 +3,7 @@
  * again what failed half-way until it is done.
  */
 import type { NodeId } from "../../src/core/ids.ts";
+import { votersOf } from "../../src/core/members/proposer.ts";
 import type { Member } from "../../src/core/ring/ring-state.ts";
 import { Atlas } from "./atlas.ts";
 import type { World } from "./world.ts";
@@ -86,6 +87,7 @@ export class Operator {
   /** To be called once everything else is mended: false when the ring does not come to rest. */
   async finish(world: World): Promise<boolean> {
     for (const node of this.atlas.damaged) this.replace(world, node);
+    await this.#forceIfNoMajority(world);
     for (let i = 0; i < 40 && this.#asking.size > 0; i++) {
       for (const [address, dc] of [...this.#asking]) {
         await this.letIn(world, { address, dc }, world.serving[i % world.serving.length]);
@@ -97,6 +99,15 @@ export class Operator {
       await world.admin(world.serving[0] ?? 1, "remove", { node: id });
     }
     return world.runUntilCalm(() => world.isAtRest && this.#asking.size === 0, restMsMax);
+  }
+
+  /** Where so many disks are lost that the others cannot agree, an operator says who is lost. */
+  async #forceIfNoMajority(world: World): Promise<void> {
+    const voters = votersOf(world.ring);
+    const lost = voters.filter((id) => !world.ids.includes(id));
+    const via = world.serving[0];
+    if (via === undefined || 2 * lost.length < voters.length) return;
+    await world.admin(via, "ring-force", { lost });
   }
 }
 
