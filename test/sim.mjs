@@ -5,23 +5,21 @@
  * in several processes, with and without optimisation and on all lines of Node that can be had, and
  * the traces are printed side by side: they must be the same.
  */
-import { execFile, spawnSync } from "node:child_process";
-import { compileSim } from "./sim/compile.mjs";
+import { execFile } from "node:child_process";
 import { linesOfNode, Nodes } from "./support/nodes.mjs";
+import { compile, programOf, runCompiled } from "./support/run-compiled.mjs";
 
 const given = process.argv.slice(2);
 const isOurs = (word) => word === "--same" || word.startsWith("--v8=");
 const flags = given.filter((word) => word.startsWith("--v8=")).map((word) => word.slice(5));
 const words = given.filter((word) => !isOurs(word));
-const main = compileSim();
+const main = programOf("sim");
 
 if (given.includes("--same")) await compare();
-else {
-  const run = spawnSync(process.execPath, [...flags, main, ...words], { stdio: "inherit" });
-  process.exitCode = run.status ?? 1;
-}
+else runCompiled("sim", { flags, words });
 
 async function compare() {
+  compile("sim");
   const here = process.version;
   const ways = [
     { name: here, node: process.execPath, flags: [] },

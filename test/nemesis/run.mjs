@@ -12,15 +12,15 @@
  * directories and the clients' history stay in DIR.
  */
 import { spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { applyPatch, readPatches } from "../mutants/patches.mjs";
+import { compile, programOf } from "../support/run-compiled.mjs";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
-const out = join(root, "node_modules", ".cache", "everwrite-nemesis");
 const args = process.argv.slice(2);
 const mutant = taken("--mutant");
 const copy = mutant === undefined ? undefined : mkdtempSync(join(tmpdir(), "everwrite-mutant-"));
@@ -32,15 +32,14 @@ for (const signal of signals) process.on(signal, () => process.exit(130));
 process.exitCode = await run();
 
 async function run() {
-  if (!compile(join("test", "nemesis"), root)) return 1;
-  writeFileSync(join(out, "package.json"), JSON.stringify({ type: "module" }));
+  compile("nemesis");
   const chosen = [];
   if (copy !== undefined) {
     if (!breakCopy(mutant, copy)) return 1;
     chosen.push("--package", join(copy, "dist"), "--broken");
   } else if (!args.includes("--package")) chosen.push("--package", join(root, "dist"));
-  const main = join(out, "test", "nemesis", "main.js");
-  const child = spawn(process.execPath, [main, ...chosen, ...args], { stdio: "inherit" });
+  const program = [programOf("nemesis"), ...chosen, ...args];
+  const child = spawn(process.execPath, program, { stdio: "inherit" });
   // It cleans up, and then says how it ended.
   for (const signal of signals)
     process.removeAllListeners(signal).on(signal, () => child.kill(signal));
@@ -64,16 +63,13 @@ function breakCopy(name, directory) {
   symlinkSync(join(root, "node_modules"), join(directory, "node_modules"), "dir");
   const { applies, said } = applyPatch(patch, directory, { check: false });
   if (!applies) console.error(`the patch does not apply: ${said}`);
-  return applies && compile(".", directory);
+  return applies && build(directory);
 }
 
 /** Types are checked elsewhere; here they would only cost time. */
-function compile(project, cwd) {
-  const compiled = spawnSync(process.execPath, [compiler, "-p", project, "--noCheck"], {
-    cwd,
-    stdio: "inherit",
-  });
-  return compiled.status === 0;
+function build(cwd) {
+  const args = [compiler, "-p", ".", "--noCheck"];
+  return spawnSync(process.execPath, args, { cwd, stdio: "inherit" }).status === 0;
 }
 
 function taken(name) {

@@ -20,7 +20,7 @@ const timerNames = ["setTimeout", "setInterval", "setImmediate"];
 /** A call of ours in a stack. Tests themselves may look at the clock. */
 const ourFrame = /[/\\](?:src|native-free-engine|test[/\\]sim)[/\\][\w./\\-]+\.[jt]s:/;
 const frameMax = 24;
-const ours = /everwrite-sim/;
+const ours = /everwrite-programs/;
 
 /** Runs it with all traps set. One run at a time has them; they end with it. */
 export async function guarded<T>(run: () => Promise<T>): Promise<T> {

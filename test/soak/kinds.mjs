@@ -13,13 +13,13 @@ const vitest = [node, join("node_modules", "vitest", "vitest.mjs"), "run"];
 const unit = [...vitest, "--config", "test/vitest.config.ts"];
 
 /**
- * `program` is compiled before, and the package if `onBuilt` says so. `task(next)` gives
+ * Programs are compiled before, and the package if `onBuilt` says so. `task(next)` gives
  * where the next task goes on, and how to repeat it. `count(output)` says how many it did.
  */
 export const kinds = [
   {
     name: "sim",
-    program: "sim",
+    isProgram: true,
     unit: "seeds of 60 s",
     goal: 10_000,
     atMost: 64,
@@ -103,7 +103,7 @@ export const kinds = [
   },
   {
     name: "fuzz",
-    program: "fuzz",
+    isProgram: true,
     unit: "decoder inputs",
     goal: 200_000_000,
     atMost: 64,

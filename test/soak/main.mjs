@@ -61,8 +61,8 @@ function prepare() {
   const isReady =
     !chosen.some(({ onBuilt }) => onBuilt) ||
     spawnSync(process.execPath, tsc, { stdio: "inherit" }).status === 0;
-  const programs = chosen.flatMap(({ program }) => program ?? []);
-  if (!isReady || !programs.every(compile)) process.exit(1);
+  if (!isReady) process.exit(1);
+  for (const { name, isProgram } of chosen) if (isProgram) compile(name);
 }
 
 /** One lane: the kind that lags behind most comes next. */
