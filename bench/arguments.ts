@@ -1,7 +1,20 @@
-/** Numbers on the command lines of the benchmarks. */
+/** What the command lines of the benchmarks have in common. */
+import { type ParseArgsConfig, parseArgs } from "node:util";
 
 export class UsageError extends Error {
   override readonly name = "UsageError";
+}
+
+/** Options and operands; what does not fit is a UsageError. */
+export function parsed<O extends NonNullable<ParseArgsConfig["options"]>>(
+  argv: readonly string[],
+  options: O,
+): ReturnType<typeof parseArgs<{ args: string[]; allowPositionals: true; options: O }>> {
+  try {
+    return parseArgs({ args: [...argv], allowPositionals: true, options });
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
 }
 
 interface Bounds {

@@ -26,11 +26,17 @@ const colors: Readonly<Record<string, string>> = {
   etcd: "#9a6fb0",
 };
 
-/** The rows of the report's first data set; where requests come at a rate, all rates are alike. */
-export function chartOf(report: Report): string {
-  const first = report.rows[0];
+/**
+ * The rows of the report's first data set, of all workloads or those chosen; where requests come at
+ * a rate, all rates are alike.
+ */
+export function chartOf(report: Report, chosen: readonly string[] = []): string {
+  const all = report.rows.filter(
+    ({ workload }) => chosen.length === 0 || chosen.includes(workload),
+  );
+  const first = all[0];
   if (first === undefined) throw new Error("there are no rows to draw");
-  const rows = report.rows.filter(
+  const rows = all.filter(
     ({ n, valueBytes, callers }) => n === first.n && valueBytes === first.valueBytes && callers > 0,
   );
   const engines = first.engines.filter(({ engine }) => engine in colors);

@@ -1,6 +1,5 @@
 /** What can be asked of the benchmark, and the arguments read into it. */
-import { parseArgs } from "node:util";
-import { numberIn, numbersIn, UsageError } from "./arguments.ts";
+import { numberIn, numbersIn, parsed, UsageError } from "./arguments.ts";
 import type { Shape } from "./forecast.ts";
 import { keysMax } from "./keys.ts";
 import { microNames } from "./micro.ts";
@@ -102,24 +101,16 @@ function checkOperands(command: string, operands: readonly string[]): void {
 
 function parse(argv: readonly string[]) {
   const text = { type: "string" } as const;
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        help: { type: "boolean", short: "h", default: false },
-        n: { ...text, default: "1000000" },
-        value: { ...text, default: "100" },
-        rounds: { ...text, default: "3" },
-        callers: { ...text, default: "1,128" },
-        seconds: { ...text, default: "30" },
-        ...{ peers: text, workloads: text, json: text, out: text },
-        ...{ dir: text, "peers-dir": text },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  return parsed(argv, {
+    help: { type: "boolean", short: "h", default: false },
+    n: { ...text, default: "1000000" },
+    value: { ...text, default: "100" },
+    rounds: { ...text, default: "3" },
+    callers: { ...text, default: "1,128" },
+    seconds: { ...text, default: "30" },
+    ...{ peers: text, workloads: text, json: text, out: text },
+    ...{ dir: text, "peers-dir": text },
+  });
 }
 
 function names(name: string, given: string | undefined, known: readonly string[]): string[] {

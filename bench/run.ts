@@ -14,9 +14,7 @@ import { runOnEndpoints } from "./cluster/on-endpoints.ts";
 import { runCluster } from "./cluster/suite.ts";
 import { compareReports } from "./compare.ts";
 import { type BenchOutput, measure } from "./measure.ts";
-import type { Row } from "./measurement.ts";
 import { readReport } from "./report.ts";
-import { workloads } from "./workloads.ts";
 
 /**
  * Runs what the arguments ask for; resolves to the exit code. The credentials are for a cluster
@@ -63,11 +61,7 @@ function drawChart(path: string, { out, chosen }: Choices): string {
   const isCheckout = existsSync(new URL("chart.ts", sources));
   const usual = isCheckout ? fileURLToPath(new URL("chart.svg", sources)) : "everwrite-bench.svg";
   const target = out ?? usual;
-  const report = readReport(path);
-  // Rows of the cluster have names of their own, which nobody chooses from.
-  const isLeftOut = ({ workload }: Row): boolean =>
-    workloads.some(({ name }) => name === workload) && !chosen.includes(workload);
-  const drawn = chartOf({ ...report, rows: report.rows.filter((row) => !isLeftOut(row)) });
+  const drawn = chartOf(readReport(path), chosen);
   mkdirSync(dirname(target), { recursive: true });
   writeFileSync(target, drawn);
   return target;

@@ -248,6 +248,8 @@ describe("a report", () => {
     expect(svg).toContain(">300<");
     expect(svg).toContain(">—<");
     expect(svg).not.toContain("9,000");
+    expect(chartOf(shown, [shown.rows[0]!.workload])).toBe(svg);
+    expect(() => chartOf(shown, ["readseq"])).toThrow("no rows");
   });
 });
 

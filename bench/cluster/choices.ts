@@ -1,6 +1,5 @@
 /** What can be asked of the cluster benchmark, and its arguments. */
-import { parseArgs } from "node:util";
-import { numberIn, numbersIn, UsageError } from "../arguments.ts";
+import { numberIn, numbersIn, parsed, UsageError } from "../arguments.ts";
 import { allStores } from "./stores/all.ts";
 
 export const partNames = ["speed", "paced", "costs", "profile", "faults"] as const;
@@ -89,23 +88,15 @@ function bare(name: string): string {
 
 function parse(argv: readonly string[]) {
   const text = { type: "string" } as const;
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        help: { type: "boolean", short: "h", default: false },
-        n: { ...text, default: "20000" },
-        value: { ...text, default: "100" },
-        rounds: { ...text, default: "3" },
-        callers: { ...text, default: "1,64" },
-        seconds: { ...text, default: "5" },
-        rate: { ...text, default: "1000" },
-        records: { ...text, default: "50000" },
-        ...{ stores: text, faults: text, json: text, dir: text, "peers-dir": text },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  return parsed(argv, {
+    help: { type: "boolean", short: "h", default: false },
+    n: { ...text, default: "20000" },
+    value: { ...text, default: "100" },
+    rounds: { ...text, default: "3" },
+    callers: { ...text, default: "1,64" },
+    seconds: { ...text, default: "5" },
+    rate: { ...text, default: "1000" },
+    records: { ...text, default: "50000" },
+    ...{ stores: text, faults: text, json: text, dir: text, "peers-dir": text },
+  });
 }

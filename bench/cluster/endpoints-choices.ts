@@ -1,6 +1,5 @@
 /** The arguments of `bench -e`. */
-import { parseArgs } from "node:util";
-import { numberIn, UsageError } from "../arguments.ts";
+import { numberIn, parsed, UsageError } from "../arguments.ts";
 
 export const letters = ["a", "b", "c", "f", "d", "e"] as const;
 export type Letter = (typeof letters)[number];
@@ -82,24 +81,16 @@ export function parseEndpointsChoices(argv: readonly string[]): EndpointsChoices
 function parse(argv: readonly string[]) {
   const text = { type: "string" } as const;
   const flag = { type: "boolean", default: false } as const;
-  try {
-    return parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        help: { type: "boolean", short: "h", default: false },
-        endpoints: { type: "string", short: "e" },
-        n: { ...text, default: "10000" },
-        value: { ...text, default: "100" },
-        callers: { ...text, default: "64" },
-        seconds: { ...text, default: "10" },
-        routing: { ...text, default: "aware" },
-        prefix: { ...text, default: "bench/" },
-        ...{ rate: text, r: text, w: text, bucket: text, json: text },
-        ...{ keep: flag, "no-load": flag },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
+  return parsed(argv, {
+    help: { type: "boolean", short: "h", default: false },
+    endpoints: { type: "string", short: "e" },
+    n: { ...text, default: "10000" },
+    value: { ...text, default: "100" },
+    callers: { ...text, default: "64" },
+    seconds: { ...text, default: "10" },
+    routing: { ...text, default: "aware" },
+    prefix: { ...text, default: "bench/" },
+    ...{ rate: text, r: text, w: text, bucket: text, json: text },
+    ...{ keep: flag, "no-load": flag },
+  });
 }
