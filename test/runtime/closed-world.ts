@@ -14,7 +14,7 @@ import { connect } from "../../src/client/client.ts";
 import type { Role } from "../../src/runtime/access.ts";
 import type { NodeConfig } from "../../src/runtime/config.ts";
 import type { RunningNode } from "../../src/runtime/server.ts";
-import { startNode } from "../../src/runtime/server.ts";
+import { startSmall } from "./open-world.ts";
 
 /** Of another authority; 0 days: expired. */
 interface More {
@@ -102,15 +102,7 @@ export class ClosedWorld {
   }
 
   async start(name: string, more: Partial<NodeConfig>): Promise<RunningNode> {
-    const node = await startNode({
-      data: this.path(name),
-      listen: "127.0.0.1:0",
-      durability: "os",
-      memtableBytes: 1 << 20,
-      cacheBytes: 1 << 20,
-      ...(more.join === undefined ? { partitions: 16 } : {}),
-      ...more,
-    });
+    const node = await startSmall(this.path(name), more);
     this.#closers.push(() => node.close().catch(() => undefined));
     return node;
   }

@@ -6,6 +6,19 @@ import type { Client } from "../../src/client/api.ts";
 import type { NodeConfig } from "../../src/runtime/config.ts";
 import { type RunningNode, startNode } from "../../src/runtime/server.ts";
 
+/** A small and quick node: few partitions, and no wait for the disk where a test is not about it. */
+export function startSmall(data: string, more: Partial<NodeConfig>): Promise<RunningNode> {
+  return startNode({
+    data,
+    listen: "127.0.0.1:0",
+    durability: "os",
+    memtableBytes: 1 << 20,
+    cacheBytes: 1 << 20,
+    ...(more.join === undefined ? { partitions: 16 } : {}),
+    ...more,
+  });
+}
+
 export class OpenWorld {
   readonly directory = mkdtempSync(join(tmpdir(), "everwrite-node-"));
   readonly #closers: (() => Promise<unknown>)[] = [];
@@ -14,17 +27,8 @@ export class OpenWorld {
     return join(this.directory, name);
   }
 
-  /** Small and quick: few partitions, and no wait for the disk where a test is not about it. */
   async start(name: string, more: Partial<NodeConfig> = {}): Promise<RunningNode> {
-    const node = await startNode({
-      data: this.path(name),
-      listen: "127.0.0.1:0",
-      durability: "os",
-      memtableBytes: 1 << 20,
-      cacheBytes: 1 << 20,
-      ...(more.join === undefined ? { partitions: 16 } : {}),
-      ...more,
-    });
+    const node = await startSmall(this.path(name), more);
     // A node whose disk failed has told so already.
     this.#closers.push(() => node.close().catch(() => undefined));
     return node;
