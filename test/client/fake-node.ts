@@ -68,6 +68,8 @@ export class FakeNode {
   readonly address: string;
   /** Everything it was asked, in order. */
   readonly asked: Asked[] = [];
+  /** Connections that it ever let in. */
+  admitted = 0;
   readonly #port: Awaited<ReturnType<typeof openPort>>;
   readonly #sockets = new Set<Socket>();
   ring: RingState;
@@ -96,6 +98,7 @@ export class FakeNode {
         headers: {},
         attach: (socket) => {
           this.#sockets.add(socket);
+          this.admitted += 1;
           return {
             onMessage: (bytes) => this.#receive(socket, bytes),
             onClose: () => void this.#sockets.delete(socket),
