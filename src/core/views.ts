@@ -41,6 +41,11 @@ export interface LivenessView {
   latencyMs(node: NodeId): number;
   /** What one answer more took, or that none came within its time. Also evidence of life. */
   answered(node: NodeId, now: number, tookMs: number): void;
+  /**
+   * What was asked of it then takes unusually long. True when it has said nothing to anybody since:
+   * until it speaks again, it counts as the slowest of all.
+   */
+  late(node: NodeId, askedAt: number): boolean;
   missed(node: NodeId, now: number): void;
 }
 

@@ -44,7 +44,10 @@ function answerOf(message: CleanupMessage, situation: Situation = {}): Message |
       notice: () => {},
     },
     random: seededRandom(1),
-    liveness: { isLive: () => true, latencyMs: () => 1, answered: () => {}, missed: () => {} },
+    liveness: {
+      ...{ isLive: () => true, latencyMs: () => 1, late: () => false },
+      ...{ answered: () => {}, missed: () => {} },
+    },
     standing: { of: () => world.standing, lost: () => {} },
     exchanges: { exchangeNow: () => {} },
     departed: { isGiven: () => false },

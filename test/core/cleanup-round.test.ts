@@ -40,6 +40,7 @@ class Round {
       liveness: {
         isLive: (node) => !this.dead.has(node),
         latencyMs: () => 1,
+        late: () => false,
         answered: () => {},
         missed: () => {},
       },

@@ -234,7 +234,10 @@ test("what was counted before a target came up is not told to it", () => {
       notice: () => {},
     },
     random: seededRandom(seed),
-    liveness: { isLive: () => isUp, latencyMs: () => 1, answered: () => {}, missed: () => {} },
+    liveness: {
+      ...{ isLive: () => isUp, latencyMs: () => 1, late: () => false },
+      ...{ answered: () => {}, missed: () => {} },
+    },
     tuning: handoffDefaults,
     ring: () => new Ring(town.state, 4),
     startedOf: () => 77,

@@ -26,6 +26,7 @@ class Desk {
       liveness: {
         isLive: (node) => node === self || !this.down.has(node),
         latencyMs: () => 1,
+        late: () => false,
         answered: () => {},
         missed: () => {},
       },

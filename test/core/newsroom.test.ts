@@ -45,7 +45,10 @@ class Desk {
       },
       notice: () => {},
     },
-    liveness: { isLive: () => true, latencyMs: () => 1, answered: () => {}, missed: () => {} },
+    liveness: {
+      ...{ isLive: () => true, latencyMs: () => 1, late: () => false },
+      ...{ answered: () => {}, missed: () => {} },
+    },
     standing: {
       of: () => this.standing,
       lost: () => void this.lost.push(`at ${this.held.floor.round}`),

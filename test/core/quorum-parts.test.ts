@@ -26,6 +26,7 @@ function livenessOf(dead: ReadonlySet<NodeId>, latency: (node: NodeId) => number
   return {
     isLive: (node) => !dead.has(node),
     latencyMs: latency,
+    late: () => false,
     answered: () => {},
     missed: () => {},
   };

@@ -41,6 +41,7 @@ class Bench {
       liveness: {
         isLive: (node: number) => !this.down.has(node),
         latencyMs: () => 1,
+        late: () => false,
         answered: () => {},
         missed: () => {},
       },

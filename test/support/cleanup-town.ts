@@ -81,7 +81,13 @@ export class CleanupTown {
     const isLive = (other: NodeId): boolean => this.reaches(id, other);
     const machine = new Cleanup({
       ...{ self: id, random, tuning, ring: () => ringOf(id) },
-      liveness: { isLive, latencyMs: () => 1, answered: nothing, missed: nothing },
+      liveness: {
+        isLive,
+        latencyMs: () => 1,
+        late: () => false,
+        answered: nothing,
+        missed: nothing,
+      },
       standing: {
         of: () => (this.filling.has(id) ? "rebuilding" : "current"),
         lost: () => void this.filling.set(id, new Set()),

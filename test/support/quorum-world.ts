@@ -43,6 +43,8 @@ export class QuorumNode {
   readonly latencies = new Map<NodeId, number>();
   readonly answers: { node: NodeId; tookMs: number }[] = [];
   readonly missed: NodeId[] = [];
+  /** Those who have said nothing at all since they were asked. */
+  readonly mute = new Set<NodeId>();
   standing: Standing = "current";
   /** It has not met its peers yet: it says nothing of what it holds. */
   isStarting = false;
@@ -56,6 +58,7 @@ export class QuorumNode {
       isLive: (node) => node === id || !this.dead.has(node),
       latencyMs: (node) => this.latencies.get(node) ?? (node === id ? 0 : 1),
       answered: (node, _now, tookMs) => this.answers.push({ node, tookMs }),
+      late: (node) => this.mute.has(node),
       missed: (node) => this.missed.push(node),
     };
     const parts = {

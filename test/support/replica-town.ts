@@ -203,6 +203,7 @@ export class Town {
     const liveness: LivenessView = {
       isLive: (node) => node === id || this.#isReachable(id, node),
       latencyMs: () => 1,
+      late: () => false,
       answered: () => {},
       missed: () => {},
     };

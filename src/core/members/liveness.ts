@@ -45,6 +45,8 @@ export type PeerState = "live" | "suspect" | "down";
 const minuteMs = 60_000;
 /** Weight of the newest latency in the running mean. */
 const latencyShare = 0.1;
+/** Of a peer that is silent for now: longer than any other takes. */
+const muteLatencyMs = 1_000;
 
 class Peer {
   state: PeerState = "suspect";
@@ -54,6 +56,8 @@ class Peer {
   /** Since when it owes an answer: of whom nobody asks anything, nobody hears. */
   silentSince: Millis | undefined;
   misses = 0;
+  /** An answer is late, and nothing else came since it was asked for. */
+  isMute = false;
   latencyMs = 1;
   why = "not heard of yet";
   readonly phi = new Phi();
@@ -100,14 +104,24 @@ export class Liveness implements LivenessView {
   }
 
   latencyMs(node: NodeId): number {
+    const peer = this.#peers.get(node);
     // The node itself answers without a network; anything else ties at one millisecond.
-    return this.#peers.get(node)?.latencyMs ?? (node === this.#self ? 0 : 1);
+    if (peer === undefined) return node === this.#self ? 0 : 1;
+    return peer.isMute ? Math.max(muteLatencyMs, peer.latencyMs) : peer.latencyMs;
   }
 
   answered(node: NodeId, now: Millis, tookMs: number): void {
     const peer = this.#peer(node);
     peer.latencyMs += latencyShare * (tookMs - peer.latencyMs);
     if (node !== this.#self) this.heard(node, now);
+  }
+
+  late(node: NodeId, askedAt: Millis): boolean {
+    if (node === this.#self) return false;
+    const peer = this.#peer(node);
+    // It only stands still, or is frozen. Whoever speaks and is slow has its latency for that.
+    peer.isMute = peer.heardAt < askedAt;
+    return peer.isMute;
   }
 
   missed(node: NodeId, now: Millis): void {
@@ -146,6 +160,7 @@ export class Liveness implements LivenessView {
     peer.heardAt = now;
     peer.silentSince = undefined;
     peer.misses = 0;
+    peer.isMute = false;
     peer.linked = true;
     if (peer.state !== "live") this.#revive(peer, now);
   }
@@ -162,6 +177,7 @@ export class Liveness implements LivenessView {
     if (up) {
       peer.heardAt = now;
       peer.silentSince = now;
+      peer.isMute = false;
       peer.phi.forgive(now);
     } else if (peer.state === "live") this.#suspect(peer, now, "its connection broke");
   }
@@ -188,6 +204,7 @@ export class Liveness implements LivenessView {
       peer.heardAt = Math.max(peer.heardAt, now);
       if (peer.silentSince !== undefined) peer.silentSince = now;
       peer.misses = 0;
+      peer.isMute = false;
       peer.phi.forgive(now);
     }
   }

@@ -44,6 +44,8 @@ export class Get implements Flight {
   #startedAt: Millis = 0;
   /** When another replica is asked, if the budget allows; 0 once that is decided. */
   #hedgeAt: Millis = 0;
+  /** When it was last looked at, one that is waited for had said nothing since it was asked. */
+  #isOneMute = false;
   #fastest: NodeId | undefined;
   #trace: Trace | undefined;
   #merged: Versions = noVersions;
@@ -233,13 +235,28 @@ export class Get implements Flight {
     this.#send(asked.node, asked.wantsFull, now);
   }
 
-  /** Slower than usual: one owner more is asked, for the whole, within the budget. */
+  /**
+   * Slower than usual: one owner more is asked, for the whole, within the budget. Beyond it only
+   * where a node is still silent at a second look: those who read later ask it last, so that they
+   * are few; and at the first this node may itself have stood still, with answers unread.
+   */
   #hedge(now: Millis): void {
+    const wasMute = this.#isOneMute;
+    this.#isOneMute = this.#isAnyMute();
     this.#hedgeAt = 0;
     const node = this.#readers.nodes[this.#next];
     if (node === undefined || this.#next >= this.#readers.owners) return;
-    if (!this.#parts.hedges.take()) return;
-    if (this.#askNext(now, true)) this.#parts.out.notice({ kind: "hedged", node });
+    if (this.#parts.hedges.take() || (wasMute && this.#isOneMute)) {
+      if (this.#askNext(now, true)) this.#parts.out.notice({ kind: "hedged", node });
+    } else if (this.#isOneMute) this.#hedgeAt = now + lookMs;
+  }
+
+  #isAnyMute(): boolean {
+    let isAny = false;
+    for (const { state, node, sentAt } of this.#asked) {
+      if (state === "waiting" && this.#parts.liveness.late(node, sentAt)) isAny = true;
+    }
+    return isAny;
   }
 
   #succeed(now: Millis, isWeak: boolean): void {
