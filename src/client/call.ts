@@ -29,6 +29,8 @@ export interface Line {
   readonly heardAt: number;
   /** Later others are asked first, because this one let a request wait. */
   avoidUntil: number;
+  /** Since when it says nothing at all; 0 while it speaks: the next word of it ends this. */
+  mutedAt: number;
   send(command: Command, token: Uint8Array | undefined, waiter: Waiter): number;
   forget(request: number): void;
   took(ms: number): void;

@@ -1,7 +1,8 @@
 /**
  * Calls under way: each has one deadline for everything, tries another node when one is lost or
  * says that it cannot, and asks a second one when the first takes unusually long. A write keeps
- * its operation id through all attempts, so that it is applied once.
+ * its operation id through all attempts, so that it is applied once. Of a node that says nothing
+ * at all nobody else asks anything until it speaks, but one now and then.
  */
 import { hedgeOneIn } from "../core/limits.ts";
 import type { Failed } from "../core/message.ts";
@@ -37,13 +38,21 @@ export interface Lines {
 /** Deadlines and hedges are looked at so often: one timer for all calls. */
 const sweepMs = 5;
 /** A sweep that comes so late says that this process stood still: answers may lie unread. */
-const stallMs = 100;
+const stallMs = 2 * sweepMs;
+/** A node that speaks, but not of this request, has so long, and so many times what is usual. */
 const hedgeMsMin = 25;
+const hedgeFactor = 8;
 const hedgesSavedMax = 100;
-/** How long a node is passed over after it let a request wait … */
+/** How long it is passed over after that. */
 const avoidMs = 500;
-/** … and after it was not heard at all, for so long or a quarter of the deadline. */
-const avoidSilentMs = 2_000;
+/** One that says nothing at all has less: it stands still, or is frozen, and others are not. */
+const muteMsMin = 10;
+const muteFactor = 4;
+/** Mute for so long, it has none of its requests wait for the budget. */
+const frozenMs = 50;
+/** Then one request in so long goes there, to see whether it is back. */
+const probeMs = 2_000;
+/** Where nobody else is heard either, another is asked after a quarter of the deadline. */
 const silentMsMin = 100;
 const silentMsMax = 1_000;
 /** Nodes that one call waits for at a time. */
@@ -145,6 +154,8 @@ export class Calls {
 
   #send(call: Call, line: Line, now: number): void {
     const command = commandOf(call, call.until - now);
+    // This one asks whether it is back: the others need not wait for that.
+    if (line.mutedAt !== 0) line.avoidUntil = now + probeMs;
     call.tried.add(line);
     call.tries += 1;
     const attempt: Attempt = {
@@ -259,28 +270,46 @@ export class Calls {
     const last = call.attempts.at(-1);
     // An operator's command may take long, and should not be done twice for that.
     if (last === undefined || command.kind === "admin" || now < call.notBefore) return;
-    const waitedMs = now - last.since;
+    const { line, since } = last;
+    const waitedMs = now - since;
+    const isUnheard = line.heardAt < since;
     const silentMs = Math.min(silentMsMax, Math.max(silentMsMin, timeoutMs / 4));
-    if (waitedMs >= silentMs && last.line.heardAt < last.since) {
+    if (isUnheard && waitedMs >= silentMs) {
+      mute(line, now);
       // A frozen node is none of the budget's business: without another no call would end well.
       if (call.attempts.length < askedMax && !this.#sendBeside(call, now)) {
         call.notBefore = now + silentMs;
       }
-      last.line.avoidUntil = now + avoidSilentMs;
-    } else if (this.#mayHedge && !call.isHedged && command.kind !== "scan") {
-      const patienceMs = Math.max(hedgeMsMin, 8 * last.line.latencyMs);
-      if (waitedMs < patienceMs || this.#hedges < 1) return;
-      call.isHedged = true;
-      if (!this.#sendBeside(call, now)) return;
-      this.#hedges -= 1;
-      // Others need not wait to learn the same.
-      last.line.avoidUntil = now + avoidMs;
+    } else if (this.#mayHedge && command.kind !== "scan") {
+      if (isUnheard && waitedMs >= after(muteMsMin, muteFactor, line)) mute(line, now);
+      if (call.attempts.length < askedMax) this.#hedge(call, last, now);
     }
   }
 
-  #sendBeside(call: Call, now: number): boolean {
+  #hedge(call: Call, last: Attempt, now: number): void {
+    const { line } = last;
+    const isMute = line.mutedAt !== 0;
+    const isSlow = isSlowAt(last, now);
+    if (!isMute && !isSlow) return;
+    const isFree = isMute && now - line.mutedAt >= frozenMs;
+    if (!isFree && (call.isHedged || this.#hedges < 1)) return;
+    // Where all are mute it is the machine, or the network: to ask more would not help.
+    if (!this.#sendBeside(call, now, isMute ? "heard" : "any")) {
+      call.notBefore = now + hedgeMsMin;
+      return;
+    }
+    if (!isFree) {
+      call.isHedged = true;
+      this.#hedges -= 1;
+    }
+    // Others need not wait to learn the same.
+    if (isSlow) avoid(line, now);
+  }
+
+  #sendBeside(call: Call, now: number, whom: "any" | "heard" = "any"): boolean {
     const line = this.#lines.choose(call.request, call.tried);
     if (line === undefined || call.tried.has(line)) return false;
+    if (whom === "heard" && line.mutedAt !== 0) return false;
     this.#send(call, line, now);
     return true;
   }
@@ -295,10 +324,28 @@ function pauseAfter(tries: number): number {
   return Math.min(pauseMsMax, pauseMsMin * 2 ** (tries - 1)) * (0.5 + Math.random() / 2);
 }
 
-/** Others that were asked before whoever answers now. */
+function after(leastMs: number, factor: number, { latencyMs }: Line): number {
+  return Math.max(leastMs, factor * latencyMs);
+}
+
+function isSlowAt({ line, since }: Attempt, now: number): boolean {
+  return now - since >= after(hedgeMsMin, hedgeFactor, line);
+}
+
+function avoid(line: Line, now: number): void {
+  line.avoidUntil = Math.max(line.avoidUntil, now + avoidMs);
+}
+
+function mute(line: Line, now: number): void {
+  if (line.mutedAt !== 0) return;
+  line.mutedAt = now;
+  line.avoidUntil = now + probeMs;
+}
+
+/** Others that were asked before whoever answers now, if that is long ago. */
 function avoidSlower(attempts: readonly Attempt[], { since }: Attempt, now: number): void {
   const slow = attempts.find((other) => other.since < since);
-  if (slow !== undefined) slow.line.avoidUntil = Math.max(slow.line.avoidUntil, now + avoidMs);
+  if (slow !== undefined && isSlowAt(slow, now)) avoid(slow.line, now);
 }
 
 function remove<T>(from: T[], item: T): void {

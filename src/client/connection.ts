@@ -62,6 +62,7 @@ export class Connection {
   #distanceMs = Number.POSITIVE_INFINITY;
   heardAt = 0;
   avoidUntil = 0;
+  mutedAt = 0;
 
   constructor(address: string, parts: ConnectionParts) {
     this.address = address;
@@ -92,9 +93,10 @@ export class Connection {
     return this.#socket.bufferedBytes + this.#frame.bytesHeld <= bufferedBytesMax;
   }
 
-  /** A running mean of how long answers take. */
+  /** A running mean of how long answers take; until there are some, no less than the way there. */
   get latencyMs(): number {
-    return this.#latencyMs;
+    const isFar = this.#distanceMs > this.#latencyMs && Number.isFinite(this.#distanceMs);
+    return isFar ? this.#distanceMs : this.#latencyMs;
   }
 
   /** How far away the node is: the soonest that it has answered anything. */
@@ -166,6 +168,10 @@ export class Connection {
 
   #receive(bytes: Uint8Array): void {
     this.heardAt = performance.now();
+    if (this.mutedAt !== 0) {
+      this.mutedAt = 0;
+      this.avoidUntil = 0;
+    }
     const frame = decodeFrame(bytes);
     if (frame.kind === "invalid") {
       this.refuse(`${this.address} sent a frame that cannot be read: ${frame.why}`);

@@ -13,7 +13,7 @@ import type { Request, Unreachable } from "./call.ts";
 import type { Lines } from "./calls.ts";
 import { Connection } from "./connection.ts";
 import { Nearness } from "./nearness.ts";
-import { downIn, inOrder, pickOf, pickUpFirst, type Tried } from "./routing.ts";
+import { downIn, inOrder, muteCost, pickOf, pickUpFirst, type Tried } from "./routing.ts";
 
 /** Members that are dialled before they are needed; in larger clusters each at its first use. */
 const eagerMembersMax = 16;
@@ -90,10 +90,10 @@ export class Pool implements Lines {
     if (best !== undefined && !tried.has(best)) return best;
     const { live, down } = inOrder({
       owners,
-      preferred,
+      preferred: this.#isMute(preferred) ? 0 : preferred,
       isDown: (node) => this.#down.has(node),
       isNear: (node) => this.#nearness.isNear(node),
-      costOf: (node) => this.#slotOf(node)?.connection?.costAt(now) ?? 0,
+      costOf: (node) => this.#costOf(node, now),
     });
     for (const node of live) {
       const connection = this.#connectionTo(node);
@@ -125,6 +125,14 @@ export class Pool implements Lines {
       best = connection;
     }
     return best;
+  }
+
+  #isMute(node: NodeId): boolean {
+    return (this.#slotOf(node)?.connection?.mutedAt ?? 0) !== 0;
+  }
+
+  #costOf(node: NodeId, now: number): number {
+    return this.#isMute(node) ? muteCost : (this.#slotOf(node)?.connection?.costAt(now) ?? 0);
   }
 
   describeFailures(): Unreachable | undefined {

@@ -49,6 +49,8 @@ export function inOrder(view: OwnersView): OwnersInOrder {
 
 /** More than any request can cost. */
 const farCost = 1e12;
+/** Of a node that says nothing: whoever speaks, even from far away, is rather waited for. */
+export const muteCost = 2 * farCost;
 
 interface Avoidable {
   readonly avoidUntil: number;

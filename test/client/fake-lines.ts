@@ -15,6 +15,7 @@ export class FakeLine implements Line {
   latencyMs = 1;
   heardAt = 0;
   avoidUntil = 0;
+  mutedAt = 0;
   readonly sent: { readonly command: Command; readonly waiter: Waiter }[] = [];
   readonly forgotten: number[] = [];
   isUsable = true;
@@ -29,8 +30,16 @@ export class FakeLine implements Line {
 
   took(): void {}
 
-  answer(result: Answer["result"], at = this.sent.length - 1): void {
+  /** It says something, be it of no matter. */
+  speak(): void {
     this.heardAt = performance.now();
+    if (this.mutedAt === 0) return;
+    this.mutedAt = 0;
+    this.avoidUntil = 0;
+  }
+
+  answer(result: Answer["result"], at = this.sent.length - 1): void {
+    this.speak();
     this.sent[at]?.waiter.answered({ result, ...noToken });
   }
 
@@ -71,6 +80,10 @@ export const putting: Command = {
   ...{ kind: "put", key, context: undefined, value: new Uint8Array(1), ttlMs: 0 },
   ...{ operation: { at: 5, nonce: 6, retried: false }, w: undefined, strict: false },
   ...{ deadlineMs: 0, trace: false },
+};
+export const scanning: Command = {
+  ...{ kind: "scan", partition: 0, bucket: "", prefix: new Uint8Array(0), after: undefined },
+  ...{ limit: 10, deadlineMs: 0 },
 };
 export const administering: Command = {
   kind: "admin",
