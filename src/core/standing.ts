@@ -83,6 +83,8 @@ export class Standing implements StandingView {
   readonly #lostEarly = new Set<Partition>();
   readonly #caughtUpWith = new Set<NodeId>();
   #hasCaughtUp = false;
+  /** A live member that had yet to say so when last looked: while it has, no other is looked at. */
+  #awaited: NodeId | undefined;
   #startedAt: Millis = 0;
   #isDirty = false;
   #isSaving = false;
@@ -277,15 +279,23 @@ export class Standing implements StandingView {
     if (this.#hasCaughtUp || this.#filled === undefined) return;
     const { catchUpMsMax, absentMs } = this.#parts.tuning;
     const took = now - this.#startedAt;
-    const silent = this.#members().filter((id) => !this.#caughtUpWith.has(id));
-    const isAnyHeard = silent.length < this.#members().length;
-    const isSilentDead = !silent.some((id) => this.#parts.liveness.isLive(id));
+    if (this.#isAwaited(this.#awaited) && took < 10 * catchUpMsMax) return;
+    const members = this.#members();
+    const silent = members.filter((id) => !this.#caughtUpWith.has(id));
+    const isAnyHeard = silent.length < members.length;
+    this.#awaited = silent.find((id) => this.#parts.liveness.isLive(id));
+    const isSilentDead = this.#awaited === undefined;
     const isDone = silent.length === 0 || (isAnyHeard && isSilentDead && took >= absentMs);
     // A live member that has not said so may still be delivering: it gets ten times as long.
     const msMax = isSilentDead ? catchUpMsMax : 10 * catchUpMsMax;
     if (!isDone && took < msMax) return;
     this.#hasCaughtUp = true;
     for (const partition of this.#parts.ring().held()) this.#notice(partition);
+  }
+
+  #isAwaited(node: NodeId | undefined): boolean {
+    if (node === undefined || this.#caughtUpWith.has(node)) return false;
+    return this.#parts.ring().isMember(node) && this.#parts.liveness.isLive(node);
   }
 
   #notice(partition: Partition): void {
