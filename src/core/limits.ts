@@ -44,12 +44,11 @@ export const ttlMsMax = 10 * 365 * 86_400_000;
 /** Requests that one node coordinates at a time; beyond it a client is told to come back. */
 export const requestsMax = 4_096;
 /**
- * Superseded operations remembered beside a vector: retried ones, and the newest of all. Each
- * replica remembers far more in memory (src/store/superseded.ts). A late copy of an operation that
- * nobody remembers any more comes back as a sibling, never as a loss.
+ * Superseded operations remembered beside a vector: retried ones, and the newest of all. A late
+ * copy of an operation that is not remembered any more comes back as a sibling, never as a loss.
  */
 export const retriedOperationsMax = 64;
-export const recentOperationsMax = 4;
+export const recentOperationsMax = 32;
 /** Hedged reads as a share of all reads: one in so many. */
 export const hedgeOneIn = 20;
 

@@ -15,7 +15,6 @@ import { type Cell, KeyQueue, type Line, type Loaded, type Task } from "./key-qu
 import { copyKey, own } from "./keyspace.ts";
 import { StoreError } from "./outcomes.ts";
 import { decodeRecord, encodeRecord } from "./record.ts";
-import type { Superseded } from "./superseded.ts";
 import type { Trees } from "./trees.ts";
 
 export interface CopiesParts {
@@ -25,7 +24,6 @@ export interface CopiesParts {
   readonly census: Census;
   readonly hints: HintCounts;
   readonly flights: Flights;
-  readonly superseded: Superseded;
   /** Vectors are truncated by age, so the times of their entries are stored. */
   readonly keepTimes: boolean;
 }
@@ -75,10 +73,6 @@ export class Copies {
     const record = isRemoval ? nothing : this.#encode(versions);
     const flight = isRemoval ? this.#remove(key, cell.target) : this.#put(key, cell.target, record);
     const digest = isRemoval ? undefined : digestOf(versions);
-    // What is removed was not superseded, and what is kept for others may be let go unread.
-    if (cell.target === own && !isRemoval) {
-      this.#parts.superseded.changed(key, cell.versions, versions);
-    }
     this.#account(key, cell, { versions, digest, bytes: record.length });
     this.#queue.depart(line, cell, flight);
     if (cell.target === own) return;

@@ -28,7 +28,6 @@ import { Answers, type Done, failureOf, isFatal, StoreError } from "./outcomes.t
 import { Pages } from "./pages.ts";
 import { Recount } from "./recount.ts";
 import { checkFormat } from "./store-format.ts";
-import { Superseded } from "./superseded.ts";
 import { Trees } from "./trees.ts";
 import { Writes } from "./writes.ts";
 
@@ -112,8 +111,7 @@ export class Store {
     this.#census = new Census(partitions);
     this.#checkpoint = options.checkpoint;
     const counted = { trees: this.#trees, census: this.#census, hints: this.#hints };
-    const superseded = new Superseded();
-    const common = { engine, partitions, floors, decode, superseded, ...counted };
+    const common = { engine, partitions, floors, decode, ...counted };
     const incarnations = this.#incarnations;
     const flights = new Flights((error) => this.#failed(error));
     const keepTimes = vectorEntriesMax !== undefined;

@@ -21,10 +21,9 @@ import type { Landing } from "./flights.ts";
 import type { Floors } from "./floors.ts";
 import type { HintCounts } from "./hint-counts.ts";
 import type { Incarnations } from "./incarnations.ts";
-import type { Cell, Line } from "./key-queue.ts";
+import type { Line } from "./key-queue.ts";
 import { own } from "./keyspace.ts";
 import { type Answers, type Done, failureOf, StoreError } from "./outcomes.ts";
-import type { Superseded } from "./superseded.ts";
 
 type Work<K extends StoreWork["kind"]> = Extract<StoreWork, { kind: K }>;
 
@@ -34,7 +33,6 @@ export interface WritesParts {
   readonly hints: HintCounts;
   readonly floors: Floors;
   readonly answers: Answers;
-  readonly superseded: Superseded;
   readonly partitions: number;
   /** Vectors with more entries lose the oldest; absent: none do. */
   readonly vectorEntriesMax: number | undefined;
@@ -128,7 +126,7 @@ export class Writes {
   }
 
   #coordinate(line: Line, work: Work<"write">, done: Done): void {
-    const { answers, floors, incarnations, partitions, superseded, vectorEntriesMax } = this.#parts;
+    const { answers, floors, incarnations, partitions, vectorEntriesMax } = this.#parts;
     const { key, context, change, targets } = work;
     const copies = targets.length === 0 ? ownOnly : targets;
     if (targets.length > 0) this.#checkRoom(targets);
@@ -136,8 +134,7 @@ export class Writes {
     const floor = floors.of(partition);
     const held = currentOf(line, copies);
     // Others take what goes out under this round as free of what the round removes.
-    const current =
-      targets.length === 0 ? superseded.recall(key, stripped(held, floor), change.operation) : held;
+    const current = targets.length === 0 ? stripped(held, floor) : held;
     const round = targets.length === 0 ? floor.round : anyRound;
     const written = write(current, context, incarnations.next(partition, targets), change);
     let { versions } = written;
@@ -179,22 +176,11 @@ export class Writes {
   /** Whether there was something new. */
   #join(line: Line, target: NodeId, versions: Versions): boolean {
     const cell = line.cellOf(target);
-    const merged =
-      target === own
-        ? stripped(merge(this.#recalled(line, cell, versions), versions), this.#floorOf(line.key))
-        : merge(cell.versions, versions);
+    const joined = merge(cell.versions, versions);
+    const merged = target === own ? stripped(joined, this.#floorOf(line.key)) : joined;
     if (merged === cell.versions || isEqual(merged, cell.versions)) return false;
     this.#parts.copies.write(line, cell, merged);
     return true;
-  }
-
-  /** What is held, and which of the operations that come had been superseded here. */
-  #recalled({ key }: Line, { versions: held }: Cell, { siblings }: Versions): Versions {
-    let known = held;
-    for (const { operation } of siblings) {
-      if (operation?.retried) known = this.#parts.superseded.recall(key, known, operation);
-    }
-    return known;
   }
 
   /** Removes one copy, with a digest only if it is still the one that was meant. */
