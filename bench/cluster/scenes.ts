@@ -26,7 +26,7 @@ interface Fault {
 }
 
 const faults: readonly Fault[] = [
-  { name: "routing", stretches: 4, play: routing },
+  { name: "routing", stretches: 8, play: routing },
   { name: "frozen", stretches: 3, play: frozen },
   { name: "killed", stretches: 2, play: killed },
   { name: "joining", stretches: 5, play: joining },
