@@ -17,6 +17,8 @@ export interface ScaleOptions {
   /** Requests of each kind. */
   readonly requests: number;
   readonly partitions?: number;
+  /** From one tick of a node to the next. Of many nodes most of the work is to look at the time. */
+  readonly tickMs?: number;
 }
 
 /** Of one request, between nodes and with its client's question and answer. */
@@ -47,6 +49,8 @@ export interface ScaleFigures {
   readonly joinedMs: number;
 }
 
+/** As in a real node. */
+const tickMsUsual = 10;
 const restMs = 10_000;
 /** Where it is not so by then, it is no figure. */
 const patienceMs = 120_000;
@@ -60,9 +64,9 @@ export class Scale {
   #live: ReadonlySet<NodeId> = new Set();
 
   constructor(options: ScaleOptions) {
-    this.#options = { partitions: partitionsDefault, ...options };
-    const { nodes, seed, partitions } = this.#options;
-    this.world = new World({ nodes, seed, partitions });
+    this.#options = { partitions: partitionsDefault, tickMs: tickMsUsual, ...options };
+    const { nodes, seed, partitions, tickMs } = this.#options;
+    this.world = new World({ nodes, seed, partitions, tickMs });
     this.observer = new Observer(this.world);
   }
 

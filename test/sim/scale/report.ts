@@ -40,8 +40,13 @@ export function tableOf(measured: readonly ScaleFigures[]): string {
   return lines.join("\n");
 }
 
+/** What did not come about in time is none; JSON has null for it. */
+export function isFigure(value: number): boolean {
+  return Number.isFinite(value);
+}
+
 /** As much of a number as anybody reads. */
 export function digits(value: number): string {
-  if (Number.isNaN(value)) return "—";
+  if (!isFigure(value)) return "—";
   return value >= 100 ? String(Math.round(value)) : String(Math.round(100 * value) / 100);
 }
