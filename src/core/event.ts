@@ -44,8 +44,12 @@ export type Effect =
   | { readonly kind: "reply"; readonly id: RequestId; readonly result: Result }
   /** A new epoch is in force: the transport learns addresses, clients are told. */
   | { readonly kind: "ring"; readonly state: RingState }
-  /** Who is unreachable now, for clients that route for themselves. */
-  | { readonly kind: "down"; readonly nodes: readonly NodeId[] }
+  /** Who is unreachable now, and who is being filled: clients that route ask them last. */
+  | {
+      readonly kind: "down";
+      readonly nodes: readonly NodeId[];
+      readonly filling: readonly NodeId[];
+    }
   | { readonly kind: "notice"; readonly notice: Notice };
 
 /**

@@ -66,6 +66,8 @@ export class Node implements Out {
   readonly #admin: Admin;
   readonly #cleanup: Cleanup;
   readonly #budget = new Budget(budgetDefaults);
+  /** Some of what this node should hold is still on its way. */
+  #isFilling = false;
 
   constructor({ self, started, ring, random, r, w, cleanup }: NodeOptions) {
     this.#self = self;
@@ -314,6 +316,7 @@ export class Node implements Out {
     this.#lives.tick(now);
     this.#epochs.tick(now);
     this.#standing.tick(now);
+    this.#noteFilling();
     this.#relocation.tick(now);
     this.#handoff.tick(now);
     this.#exchanges.tick(now);
@@ -325,8 +328,22 @@ export class Node implements Out {
   /** Tells peers and clients at once whom requests should not go to. */
   #livenessChanged(): void {
     this.#gossip.spread();
-    const down = this.#liveness.suspects().filter((node) => this.#ring.isMember(node));
-    this.#effects.push({ kind: "down", nodes: down });
+    this.#tellWhomToAskLast();
+  }
+
+  #tellWhomToAskLast(): void {
+    const isMember = (node: NodeId): boolean => this.#ring.isMember(node);
+    const nodes = this.#liveness.suspects().filter(isMember);
+    const others = this.#liveness.filling().filter(isMember);
+    const filling = this.#isFilling ? [this.#self, ...others] : others;
+    this.#effects.push({ kind: "down", nodes, filling });
+  }
+
+  #noteFilling(): void {
+    const isFilling = this.#standing.filling() > 0;
+    if (isFilling === this.#isFilling) return;
+    this.#isFilling = isFilling;
+    this.#livenessChanged();
   }
 
   /**
@@ -343,6 +360,8 @@ export class Node implements Out {
 
   #heard(heartbeat: Heartbeat, now: Millis): void {
     this.#lives.heard(heartbeat);
+    const isNews = this.#liveness.fills(heartbeat.node, heartbeat.filling > 0);
+    if (isNews) this.#tellWhomToAskLast();
     this.#epochs.seen(now, heartbeat.node, heartbeat.epoch);
   }
 

@@ -37,7 +37,10 @@ export interface RingView {
 /** Who answers, in this node's own judgement. The node itself is always live. */
 export interface LivenessView {
   isLive(node: NodeId): boolean;
-  /** A running mean of how long answers take, in milliseconds; 1 when nothing is known. */
+  /**
+   * A running mean of how long answers take, in milliseconds; 1 when nothing is known. Of a node
+   * that is being filled more than of any other.
+   */
   latencyMs(node: NodeId): number;
   /** What one answer more took, or that none came within its time. Also evidence of life. */
   answered(node: NodeId, now: number, tookMs: number): void;

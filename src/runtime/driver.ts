@@ -123,7 +123,7 @@ export class Driver {
           this.#parts.ringChanged(effect.state);
           break;
         case "down":
-          this.#parts.downChanged(effect.nodes);
+          this.#parts.downChanged([...effect.nodes, ...effect.filling]);
           break;
         case "notice":
           this.#notice(effect.notice);

@@ -83,3 +83,28 @@ describe("a scan", () => {
     expect(() => scanned(world, 50)).toThrow(/QUORUM_UNAVAILABLE/);
   });
 });
+
+describe("a read at a node that is rebuilding", () => {
+  function rebuilding(): QuorumWorld {
+    const world = new QuorumWorld({ ...three, w: 3 });
+    world.request(2, world.put(cart, "milk"));
+    world.node(1).standing = "rebuilding";
+    world.log.length = 0;
+    return world;
+  }
+
+  test("asks the others at once, and itself not at all", () => {
+    const world = rebuilding();
+    world.request(1, world.get(cart, { r: 2 }));
+    expect(world.results.at(-1)).toMatchObject({ kind: "found" });
+    const asked = world.log.filter((line) => line.startsWith("n1 > "));
+    expect(asked.map((line) => line.slice(0, 7))).toEqual(["n1 > n2", "n1 > n3"]);
+  });
+
+  test("asks itself when another is dead: what it has counts, that it has nothing does not", () => {
+    const world = rebuilding();
+    world.down(3);
+    world.request(1, world.get(cart, { r: 2 }));
+    expect(world.results.at(-1)).toMatchObject({ kind: "found" });
+  });
+});

@@ -86,4 +86,26 @@ describe("to a node that waits for it", () => {
   test("the node itself is never mute", () => {
     expect(waiting().late(self, 1_010)).toBe(false);
   });
+
+  test("it counts as slower than all that have what they should, and faster than the mute", () => {
+    const liveness = waiting();
+    expect(liveness.fills(other, true)).toBe(true);
+    expect(liveness.fills(other, true)).toBe(false);
+    expect(liveness.filling()).toEqual([other]);
+    const fillingMs = liveness.latencyMs(other);
+    expect(fillingMs).toBeGreaterThan(100);
+    liveness.late(other, 1_010);
+    expect(liveness.latencyMs(other)).toBeGreaterThan(fillingMs);
+    liveness.heard(other, 1_100);
+    expect(liveness.fills(other, false)).toBe(true);
+    expect(liveness.latencyMs(other)).toBe(1);
+  });
+
+  test("what is said of a stranger makes it no peer", () => {
+    const liveness = waiting();
+    expect(liveness.fills(9, true)).toBe(true);
+    expect(liveness.suspects()).toEqual([]);
+    liveness.expect([9], 2_000);
+    expect(liveness.isLive(9)).toBe(true);
+  });
 });

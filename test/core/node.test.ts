@@ -31,6 +31,11 @@ function nodeBeside(third: Partial<Member>): Node {
   return node;
 }
 
+/** What clients are told, the latest last. */
+function askedLast(effects: readonly Effect[]): readonly (readonly number[])[] {
+  return effects.flatMap((effect) => (effect.kind === "down" ? [effect.filling] : []));
+}
+
 function worksIn(effects: readonly Effect[]): readonly StoreWork["kind"][] {
   return effects.flatMap((effect) => (effect.kind === "store" ? [effect.work.kind] : []));
 }
@@ -59,4 +64,24 @@ test("after damage the partition gets dots of a new actor: events may be lost", 
   expect(effects).toContainEqual(
     expect.objectContaining({ kind: "store", work: { kind: "renew-actor", partition: 1 } }),
   );
+});
+
+test("clients hear who is being filled, and who is filled again", () => {
+  const node = nodeBeside({});
+  const tell = (heartbeat: number, filling: number) => {
+    const usual = { started: 1, epoch: 5, hints: 0, suspects: [] };
+    const message: Message = {
+      ...{ kind: "gossip", heartbeats: [{ node: 2, heartbeat, filling, ...usual }] },
+    };
+    return askedLast(node.step({ kind: "message", now: 2, from: 3, message }));
+  };
+  expect(tell(1, 7)).toEqual([[2]]);
+  expect(tell(2, 6)).toEqual([]);
+  expect(tell(3, 0)).toEqual([[]]);
+});
+
+test("clients hear that a node is being filled itself", () => {
+  const node = nodeBeside({});
+  // Nothing has told it yet what it holds.
+  expect(askedLast(node.step({ kind: "tick", now: 2 })).at(-1)).toEqual([1]);
 });

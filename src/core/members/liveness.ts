@@ -47,6 +47,8 @@ const minuteMs = 60_000;
 const latencyShare = 0.1;
 /** Of a peer that is silent for now: longer than any other takes. */
 const muteLatencyMs = 1_000;
+/** So much longer a node counts as taking while it is filled: whoever has all comes before it. */
+const fillingMs = 500;
 
 class Peer {
   state: PeerState = "suspect";
@@ -68,6 +70,8 @@ export class Liveness implements LivenessView {
   readonly #self: NodeId;
   readonly #tuning: LivenessTuning;
   readonly #peers = new Map<NodeId, Peer>();
+  /** Those that lack some of what they should hold, as they say, and spend their time on that. */
+  readonly #filling = new Set<NodeId>();
   /** Whether a peer changed between live and not since the last look. */
   #changed = false;
 
@@ -107,7 +111,21 @@ export class Liveness implements LivenessView {
     const peer = this.#peers.get(node);
     // The node itself answers without a network; anything else ties at one millisecond.
     if (peer === undefined) return node === this.#self ? 0 : 1;
-    return peer.isMute ? Math.max(muteLatencyMs, peer.latencyMs) : peer.latencyMs;
+    const usual = this.#filling.has(node) ? peer.latencyMs + fillingMs : peer.latencyMs;
+    return peer.isMute ? Math.max(muteLatencyMs, usual) : usual;
+  }
+
+  /** The peer has said whether it is being filled. Tells whether that is news. */
+  fills(node: NodeId, isFilling: boolean): boolean {
+    if (!isFilling) return this.#filling.delete(node);
+    const isNew = !this.#filling.has(node);
+    this.#filling.add(node);
+    return isNew;
+  }
+
+  /** Peers that are being filled. */
+  filling(): readonly NodeId[] {
+    return [...this.#filling].sort((a, b) => a - b);
   }
 
   answered(node: NodeId, now: Millis, tookMs: number): void {
@@ -233,6 +251,7 @@ export class Liveness implements LivenessView {
 
   forget(node: NodeId): void {
     this.#peers.delete(node);
+    this.#filling.delete(node);
   }
 
   /** True once after each change of anybody's state. */

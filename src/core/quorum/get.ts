@@ -62,14 +62,15 @@ export class Get implements Flight {
   }
 
   start(now: Millis): Millis {
-    const { liveness, tuning, hedges } = this.#parts;
+    const { liveness, standing, tuning, hedges } = this.#parts;
     const { key, strict, trace, deadlineMs } = this.#command;
     const ring = this.#parts.ring();
     const partition = ring.partitionOf(key);
     const owners = ring.near(partition);
     this.#startedAt = now;
     this.#need = Math.min(this.#command.r ?? defaultsOf(this.#parts, key.bucket).r, owners.length);
-    this.#readers = readersOf({ ring, partition, liveness, strict });
+    const isSelfLast = standing.of(partition) === "rebuilding";
+    this.#readers = readersOf({ ring, partition, liveness, strict, isSelfLast });
     if (trace) this.#trace = new Trace(now);
     const where = `partition ${partition}, owners ${owners.join(" ")}`;
     this.#trace?.add(now, ring.self, `coordinates: ${where}, r=${this.#need}`);

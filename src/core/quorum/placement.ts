@@ -51,6 +51,11 @@ export interface Surroundings {
   readonly strict: boolean;
 }
 
+interface ReadSurroundings extends Surroundings {
+  /** This node lost what it held, or never had it: it is asked when no other owner is left. */
+  readonly isSelfLast?: boolean;
+}
+
 export function placeCopies(surroundings: Surroundings): Placement {
   const { ring, partition, liveness, strict } = surroundings;
   const { self } = ring;
@@ -153,10 +158,18 @@ export interface Readers {
   readonly reachable: number;
 }
 
-export function readersOf({ ring, partition, liveness, strict }: Surroundings): Readers {
+export function readersOf({
+  ring,
+  partition,
+  liveness,
+  strict,
+  isSelfLast = false,
+}: ReadSurroundings): Readers {
   const { self } = ring;
   const owners = ring.near(partition);
   const nodes = livingOf(owners, self, liveness);
+  // It comes first, if it is one of them.
+  if (isSelfLast && nodes[0] === self) nodes.push(...nodes.splice(0, 1));
   const live = nodes.length;
   if (strict) return { nodes, owners: live, farOwners: 0, reachable: live };
   const ceiling = live + owners.length;
