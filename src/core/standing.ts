@@ -71,6 +71,13 @@ export const standingName = "standing";
 const recordVersion = 1;
 const headBytes = 8;
 const saveAgainMs = 1_000;
+/**
+ * What was filled is saved no more often than this: each time syncs the disk, and a start that
+ * does not know of it compares those partitions again.
+ */
+const saveFilledMs = 500;
+/** Whether an owner that was waited for is gone is looked at so often. */
+const lookMs = 100;
 
 export class Standing implements StandingView {
   readonly #parts: StandingParts;
@@ -89,6 +96,10 @@ export class Standing implements StandingView {
   #isDirty = false;
   #isSaving = false;
   #saveAt: Millis = 0;
+  /** More is filled than was saved. */
+  #hasFilled = false;
+  #saveFilledAt: Millis = 0;
+  #lookAt: Millis = 0;
 
   constructor(parts: StandingParts) {
     this.#parts = parts;
@@ -119,17 +130,28 @@ export class Standing implements StandingView {
 
   /** What has to be compared with whom, so that filling can end; near owners come first. */
   *fillings(): IterableIterator<Filling> {
+    for (const [partition, visits] of this.#visits) {
+      const missing = (): readonly NodeId[] => this.#missing(partition, visits);
+      // Of most of them nobody asks that, many times a second.
+      yield {
+        ...{ partition, since: visits.since },
+        get peers() {
+          return missing();
+        },
+      };
+    }
+  }
+
+  #missing(partition: Partition, { epoch, peers }: Visits): readonly NodeId[] {
     const ring = this.#parts.ring();
     const dc = ring.dcOf(ring.self);
-    for (const [partition, { since, epoch, peers }] of this.#visits) {
-      const isDue = (peer: NodeId): boolean =>
-        !peers.has(peer) && (this.#parts.epochOf(peer) ?? 0) >= epoch;
-      const missing = this.#others(partition).filter(isDue);
-      const isNear = (peer: NodeId): boolean =>
-        ring.dcOf(peer) === dc && this.#parts.liveness.isLive(peer);
-      const near = missing.filter(isNear);
-      yield { partition, since, peers: near.length > 0 ? near : missing };
-    }
+    const isDue = (peer: NodeId): boolean =>
+      !peers.has(peer) && (this.#parts.epochOf(peer) ?? 0) >= epoch;
+    const missing = this.#others(partition).filter(isDue);
+    const isNear = (peer: NodeId): boolean =>
+      ring.dcOf(peer) === dc && this.#parts.liveness.isLive(peer);
+    const near = missing.filter(isNear);
+    return near.length > 0 ? near : missing;
   }
 
   /** A comparison that began at `begunAt` has brought over all that the peer had then. */
@@ -173,9 +195,12 @@ export class Standing implements StandingView {
   tick(now: Millis): void {
     if (this.#filled === undefined) return;
     this.ringChanged(now);
-    // An owner that was waited for may be gone now.
-    for (const [partition, visits] of this.#visits) {
-      if (this.#isComplete(partition, visits)) this.#finish(partition);
+    if (now >= this.#lookAt) {
+      this.#lookAt = now + lookMs;
+      // An owner that was waited for may be gone now.
+      for (const [partition, visits] of this.#visits) {
+        if (this.#isComplete(partition, visits)) this.#finish(partition);
+      }
     }
     this.#judgeCatchUp(now);
     this.#save(now);
@@ -233,7 +258,7 @@ export class Standing implements StandingView {
   #finish(partition: Partition): void {
     if (this.#filled !== undefined) this.#filled[partition] = 1;
     this.#visits.delete(partition);
-    this.#isDirty = true;
+    this.#hasFilled = true;
     this.#notice(partition);
   }
 
@@ -304,9 +329,12 @@ export class Standing implements StandingView {
   }
 
   #save(now: Millis): void {
-    if (!this.#isDirty || this.#isSaving || now < this.#saveAt) return;
+    const isDue = this.#isDirty || (this.#hasFilled && now >= this.#saveFilledAt);
+    if (!isDue || this.#isSaving || now < this.#saveAt) return;
     if (this.#filled === undefined || this.#state === undefined) return;
     this.#isDirty = false;
+    this.#hasFilled = false;
+    this.#saveFilledAt = now + saveFilledMs;
     this.#isSaving = true;
     const bytes = encodeFilled(this.#state.epoch, this.#filled);
     this.#parts.out.store({ kind: "save-meta", name: standingName, bytes }, (outcome, later) => {

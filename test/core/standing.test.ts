@@ -28,7 +28,7 @@ function settle(town: Town, ...nodes: readonly number[]): number {
   town.run(70_000, () => areCurrent(town, ...nodes));
   const took = town.now - begun;
   // What was found is written down a little later.
-  town.run(100);
+  town.run(600);
   return took;
 }
 
