@@ -17,7 +17,7 @@ export interface BudgetTuning {
 
 export const budgetDefaults: BudgetTuning = {
   shareMin: 0.02,
-  lateMs: 40,
+  lateMs: 30,
   growth: 0.25,
   cutMs: 250,
 };

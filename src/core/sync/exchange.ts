@@ -46,7 +46,7 @@ export const exchangeDefaults: ExchangeTuning = {
   retryMs: 500,
   walksPerPeerMax: 32,
   tradesMax: 4,
-  fillShareMax: 0.25,
+  fillShareMax: 0.12,
 };
 
 /** New walks are begun so often: what begins together travels in one frame. */
@@ -266,7 +266,7 @@ export class Exchanges {
       timeoutMs: tuning.timeoutMs,
       recheckMs: tuning.recheckMs,
       nextExchange: () => this.#nextExchange(running),
-      share: () => (isAtOnce ? 1 : Math.min(shareMax, this.#share())),
+      share: () => (isAtOnce ? 1 : Math.max(shareMin, shareMax * this.#share())),
       partitionOf: ({ key }) => this.#parts.ring().partitionOf(key),
       onReady: () => this.#ready.push(running),
       onEnd: (end, later) => this.#ended(later, running, end),

@@ -53,8 +53,9 @@ interface Asked {
 /** With fewer empty leaves than this comparing is cheaper than streaming. */
 const emptyLeavesMin = leavesPerTree / 4;
 const triesMax = 3;
-const pauseMsMax = 1_000;
-const shareMin = 0.02;
+/** After one chunk; several of them must not take longer than the source waits for a word. */
+const restMsMax = 500;
+const shareMin = 0.01;
 
 export class Inbound {
   readonly #parts: InboundParts;
@@ -72,7 +73,9 @@ export class Inbound {
   #asked: Asked | undefined;
   #isMerging = false;
   #tries = 0;
-  #pageAt: Millis = 0;
+  /** Since when something was done without a rest: a chunk merged, or the first one awaited. */
+  #busySince: Millis = 0;
+  /** The end of the rest after a chunk. */
   #resumeAt: Millis | undefined;
 
   constructor(parts: InboundParts) {
@@ -127,10 +130,10 @@ export class Inbound {
   }
 
   tick(now: Millis): void {
-    if (this.#resumeAt !== undefined && now >= this.#resumeAt) {
+    if (this.#resumeAt !== undefined) {
+      if (now < this.#resumeAt) return;
       this.#resumeAt = undefined;
-      this.#ask(now);
-      return;
+      this.#goOn(now);
     }
     const asked = this.#asked;
     if (asked === undefined || this.#isMerging) return;
@@ -140,11 +143,10 @@ export class Inbound {
     else this.#ask(now);
   }
 
-  /** How long to rest after the chunks asked for last: in proportion to what they took. */
+  /** How long to rest after the last chunk: in proportion to what it took. */
   restMs(now: Millis): Millis {
-    const { tuning } = this.#parts;
-    const share = Math.min(tuning.shareMax, Math.max(shareMin, this.#parts.share()));
-    return Math.min(pauseMsMax, (now - this.#pageAt) * (1 / share - 1));
+    const share = Math.max(shareMin, this.#parts.tuning.shareMax * this.#parts.share());
+    return Math.min(restMsMax, (now - this.#busySince) * (1 / share - 1));
   }
 
   /** Reads which leaves are empty here. */
@@ -170,17 +172,18 @@ export class Inbound {
     const { out, tuning } = this.#parts;
     const transfer = this.#parts.nextTransfer();
     this.#asked = { transfer, at: now, index: 0, held: new Map() };
-    this.#pageAt = now;
+    this.#busySince = now;
     const [root, skip] = [this.#root, this.#skip];
     const chunks = this.#isProbed ? tuning.chunks : 0;
     out.send(source, { kind: "transfer-ask", transfer, partition, root, skip, chunks, after });
   }
 
   #mergeNext(now: Millis, asked: Asked): void {
-    if (this.#isMerging) return;
+    if (this.#isMerging || this.#resumeAt !== undefined) return;
     const chunk = asked.held.get(asked.index);
     if (chunk === undefined) return;
     asked.held.delete(asked.index);
+    if (asked.index > 0) this.#busySince = now;
     if (chunk.entries.length === 0) {
       this.#merged(now, asked, chunk);
       return;
@@ -212,15 +215,18 @@ export class Inbound {
       return;
     }
     this.after = next;
-    if (asked.index < this.#parts.tuning.chunks) this.#mergeNext(now, asked);
-    else this.#turnPage(now);
+    const rest = this.restMs(now);
+    // A rest after each chunk, not a longer one after several: requests meet short work only.
+    if (rest >= 1) this.#resumeAt = now + rest;
+    else this.#goOn(now);
   }
 
-  #turnPage(now: Millis): void {
-    const pause = this.restMs(now);
-    this.#asked = undefined;
-    if (pause < 1) this.#ask(now);
-    else this.#resumeAt = now + pause;
+  #goOn(now: Millis): void {
+    const asked = this.#asked;
+    if (asked !== undefined && asked.index < this.#parts.tuning.chunks) {
+      asked.at = now;
+      this.#mergeNext(now, asked);
+    } else this.#ask(now);
   }
 
   #end(now: Millis, end: InboundEnd): void {

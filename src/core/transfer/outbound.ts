@@ -125,7 +125,7 @@ export class Outbound {
       this.#send(errand, outcome, isEnd);
       if (isEnd) this.#leases.delete(name);
       else if (errand.index >= errand.ask.chunks) lease.errand = undefined;
-      else this.#pace(later, later - now, name, errand);
+      else this.#pace(later, later - now, errand);
     });
   }
 
@@ -143,11 +143,10 @@ export class Outbound {
     this.#parts.out.send(errand.to, { kind: "transfer-chunk", ...about, entries, next });
   }
 
-  /** The next chunk at once while the node is at ease, and after a pause when it is not. */
-  #pace(now: Millis, took: Millis, name: string, errand: Errand): void {
+  /** The next chunk with the next tick while the node is at ease, and later when it is not. */
+  #pace(now: Millis, took: Millis, errand: Errand): void {
     const pause = took * (1 / Math.max(shareMin, this.#parts.share()) - 1);
-    if (pause < 1) this.#read(now, name, errand);
-    else errand.notBefore = now + Math.min(pause, pauseMsMax);
+    errand.notBefore = now + Math.min(pause, pauseMsMax);
   }
 
   #close(to: NodeId, { transfer, partition }: Ask, outcome: Outcome): void {

@@ -26,11 +26,11 @@ export const transferDefaults: TransferTuning = {
   inboundMax: 2,
   outboundMax: 2,
   chunks: 4,
-  chunkKeys: 128,
+  chunkKeys: 64,
   timeoutMs: 3_000,
   leaseMs: 5_000,
   retryMs: 250,
-  shareMax: 0.12,
+  shareMax: 0.08,
 };
 
 export interface TransferParts {
@@ -187,19 +187,26 @@ export class Transfers {
     for (const { inbound, isProbed } of this.#arrivals.values()) {
       if (inbound.source !== undefined) room[isProbed ? "streams" : "probes"] -= 1;
     }
+    if (room.streams <= 0 && room.probes <= 0) return;
+    const coming = this.#comingFrom();
     for (const arrival of this.#arrivals.values()) {
       const { inbound, isProbed, isStreamed, notBefore } = arrival;
       const what = isProbed ? "streams" : "probes";
       if (isStreamed || inbound.source !== undefined || now < notBefore) continue;
-      const source = room[what] > 0 ? this.#sourceOf(now, arrival) : undefined;
+      const source = room[what] > 0 ? this.#sourceOf(now, arrival, coming) : undefined;
       if (source === undefined) continue;
       room[what] -= 1;
+      if (isProbed) coming.set(source, (coming.get(source) ?? 0) + 1);
       if (isProbed) inbound.stream(now, source);
       else inbound.probe(source);
     }
   }
 
-  #sourceOf(now: Millis, { inbound, refusedBy }: Arrival): NodeId | undefined {
+  #sourceOf(
+    now: Millis,
+    { inbound, refusedBy }: Arrival,
+    coming: ReadonlyMap<NodeId, number>,
+  ): NodeId | undefined {
     const { self, liveness } = this.#parts;
     const { partition } = inbound;
     const ring = this.#parts.ring();
@@ -210,18 +217,20 @@ export class Transfers {
     let best: { readonly node: NodeId; readonly cost: number } | undefined;
     for (const node of [...owners.slice(first), ...owners.slice(0, first)]) {
       if (!liveness.isLive(node) || now < (this.#avoidUntil.get(node) ?? 0)) continue;
-      const cost = this.#comingFrom(node) + (ring.dcOf(node) === near ? 0 : 1_000);
+      const cost = (coming.get(node) ?? 0) + (ring.dcOf(node) === near ? 0 : 1_000);
       if (best === undefined || cost < best.cost) best = { node, cost };
     }
     return best?.node;
   }
 
-  #comingFrom(node: NodeId): number {
-    let count = 0;
+  /** How many partitions stream from each node. */
+  #comingFrom(): Map<NodeId, number> {
+    const coming = new Map<NodeId, number>();
     for (const { inbound, isProbed } of this.#arrivals.values()) {
-      if (isProbed && inbound.source === node) count += 1;
+      const { source } = inbound;
+      if (isProbed && source !== undefined) coming.set(source, (coming.get(source) ?? 0) + 1);
     }
-    return count;
+    return coming;
   }
 
   #ended(now: Millis, arrival: Arrival, end: InboundEnd): void {
