@@ -72,9 +72,12 @@ export class EngineClock implements Clock {
 
   sleep(ms: number): Promise<void> {
     return new Promise((resolve) => {
-      this.#timeline.after(ms, () => {
+      const wake = (): void => {
         if (!this.isStopped) resolve();
-      });
+      };
+      // Each happening is a turn of the loop.
+      if (ms <= 0) this.#timeline.afterTurn(wake);
+      else this.#timeline.after(ms, wake);
     });
   }
 }
