@@ -1,4 +1,4 @@
-/** Virtual time and promises: what comes before what, also where promises cannot be run in place. */
+/** Virtual time and promises: what comes before what, run in place or by turns of the real loop. */
 import { describe, expect, test } from "vitest";
 import { Timeline } from "./timeline.ts";
 
@@ -8,7 +8,7 @@ const ways = [
 ];
 
 describe.each(ways)("virtual time $name", ({ timeline }) => {
-  test("what promises lead to runs before the next happening, however long their chain", async () => {
+  test("what promises lead to, however far, runs before the next happening", async () => {
     const [time, seen] = [timeline(), [] as string[]];
     time.after(1, () => {
       void chain(50).then(() => seen.push("chain"));
