@@ -88,7 +88,7 @@ export class Answers {
         this.wrongs.push(`${nameOf(key)}: the context of a read does not cover its value ${value}`);
       }
     }
-    if (!this.isSteady) return;
+    if (!this.isSteady || before.length === 0) return;
     // What a floor has covered meanwhile is followed no longer.
     const still = new Set(this.#durability.acknowledgedOf(key));
     for (const { value, key: name } of before.filter((one) => still.has(one))) {

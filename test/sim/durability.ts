@@ -28,10 +28,58 @@ export interface Tracked {
   lost: number;
 }
 
+/** All that is tracked of one key, in the order of its beginning. */
+class History {
+  readonly #all: Tracked[] = [];
+  readonly #byValue = new Map<string, Tracked[]>();
+  /** By copy, what is not in it, and how much of `all` was looked at for that. */
+  readonly #lacks = new Map<string, { looked: number; lacking: readonly Tracked[] }>();
+
+  constructor(all: readonly Tracked[] = []) {
+    for (const tracked of all) this.add(tracked);
+  }
+
+  get all(): readonly Tracked[] {
+    return this.#all;
+  }
+
+  add(tracked: Tracked): void {
+    this.#all.push(tracked);
+    const twins = this.#byValue.get(tracked.value);
+    if (twins === undefined) this.#byValue.set(tracked.value, [tracked]);
+    else twins.push(tracked);
+  }
+
+  of(value: string): readonly Tracked[] {
+    return this.#byValue.get(value) ?? [];
+  }
+
+  /** Most of a long history is in every copy: to look at it all each time took a tenth of a run. */
+  reached(node: NodeId, slot: Slot, versions: Versions): void {
+    const name = `${node} ${slot}`;
+    const { looked, lacking } = this.#lacks.get(name) ?? { looked: 0, lacking: [] };
+    const candidates = looked < this.all.length ? [...lacking, ...this.all.slice(looked)] : lacking;
+    const still = candidates.filter((tracked) => {
+      const slots = tracked.at.get(node);
+      if (slots?.has(slot) === true) return false;
+      if (!reaches(versions, tracked.dot)) return true;
+      if (slots === undefined) tracked.at.set(node, new Set([slot]));
+      else slots.add(slot);
+      return false;
+    });
+    this.#lacks.set(name, { looked: this.all.length, lacking: still });
+  }
+
+  /** Some of it has left a copy. */
+  left(): void {
+    this.#lacks.clear();
+  }
+}
+
 export class Durability {
   readonly wrongs: string[] = [];
   readonly #partitions: number;
-  readonly #byKey = new Map<string, Tracked[]>();
+  readonly #byKey = new Map<string, History>();
   /** What was handed out to be delivered, by keeper, target, key and digest. */
   readonly #handedOut = new Map<string, Versions>();
   /** What the store has said of a write in hand, which `durable` does not repeat. */
@@ -51,12 +99,12 @@ export class Durability {
       case "merge":
         // Of what came from an older round, some was not taken in.
         if (outcome.kind !== "merged" || outcome.stale > 0) break;
-        for (const { key, versions } of work.entries) this.#add(node, "own", key, versions);
+        for (const { key, versions } of work.entries) this.#reached(node, "own", key, versions);
         break;
       case "keep-hints":
         if (outcome.kind !== "durable") break;
         for (const target of work.targets) {
-          this.#add(node, target, work.entry.key, work.entry.versions);
+          this.#reached(node, target, work.entry.key, work.entry.versions);
         }
         break;
       case "read-hints":
@@ -79,7 +127,7 @@ export class Durability {
 
   /** A client was told so. Deletes have no value, and are judged by what comes back. */
   acknowledged(key: Key, value: string, acks: number): void {
-    const twins = this.#of(key).filter((one) => one.value === value);
+    const twins = this.#byKey.get(nameOf(key))?.of(value) ?? [];
     const [first] = twins;
     if (first === undefined) return;
     const nodes = new Set(twins.flatMap(({ at }) => [...at.keys()]));
@@ -92,15 +140,17 @@ export class Durability {
 
   /** A disk is gone, or older, or damaged: nothing that was on it is counted any more. */
   destroyed(node: NodeId): void {
-    for (const tracked of this.#all()) {
-      if (tracked.at.delete(node)) tracked.lost += 1;
+    for (const history of this.#byKey.values()) {
+      for (const tracked of history.all) if (tracked.at.delete(node)) tracked.lost += 1;
+      history.left();
     }
   }
 
   /** A partition that moved away was dropped, and nothing of it is there any more. */
   removed(node: NodeId, partition: Partition): void {
-    for (const tracked of this.#all()) {
-      if (tracked.partition === partition) this.#leave(tracked, node, "own");
+    for (const { all } of this.#byKey.values()) {
+      if (all[0]?.partition !== partition) continue;
+      for (const tracked of all) this.#leave(tracked, node, "own");
     }
   }
 
@@ -111,21 +161,20 @@ export class Durability {
 
   /** The dots that stand for a value, of all attempts at writing it. */
   dotsOf(key: Key, value: string): readonly Dot[] {
-    return this.#of(key)
-      .filter((one) => one.value === value)
-      .map(({ dot }) => dot);
+    return (this.#byKey.get(nameOf(key))?.of(value) ?? []).map(({ dot }) => dot);
   }
 
   #begin(key: Key, versions: Versions): void {
-    const known = this.#byKey.get(nameOf(key)) ?? [];
+    const name = nameOf(key);
+    const history = this.#byKey.get(name) ?? new History();
+    this.#byKey.set(name, history);
     for (const { dot, value } of versions.siblings) {
-      if (known.some((one) => isSame(one.dot, dot))) continue;
-      const partition = partitionOf(key, this.#partitions);
       const text = Buffer.from(value).toString();
-      const about = { key: nameOf(key), partition, dot, value: text };
-      known.push({ ...about, at: new Map(), need: 0, lost: 0 });
+      if (history.of(text).some((one) => isSame(one.dot, dot))) continue;
+      const partition = partitionOf(key, this.#partitions);
+      const about = { key: name, partition, dot, value: text };
+      history.add({ ...about, at: new Map(), need: 0, lost: 0 });
     }
-    this.#byKey.set(nameOf(key), known);
   }
 
   #coordinated(node: NodeId, work: Extract<StoreWork, { kind: "write" }>): void {
@@ -133,17 +182,11 @@ export class Durability {
     this.#written.delete(work);
     if (versions === undefined) return;
     const slots: readonly Slot[] = work.targets.length === 0 ? ["own"] : work.targets;
-    for (const slot of slots) this.#add(node, slot, work.key, versions);
+    for (const slot of slots) this.#reached(node, slot, work.key, versions);
   }
 
-  #add(node: NodeId, slot: Slot, key: Key, versions: Versions): void {
-    for (const tracked of this.#of(key)) {
-      const slots = tracked.at.get(node);
-      // Most of a long history is there already: to look at it all again took a tenth of a run.
-      if (slots?.has(slot) === true || !reaches(versions, tracked.dot)) continue;
-      if (slots === undefined) tracked.at.set(node, new Set([slot]));
-      else slots.add(slot);
-    }
+  #reached(node: NodeId, slot: Slot, key: Key, versions: Versions): void {
+    this.#byKey.get(nameOf(key))?.reached(node, slot, versions);
   }
 
   #dropped(node: NodeId, target: NodeId, entry: { key: Key; digest: Hash }): void {
@@ -163,13 +206,15 @@ export class Durability {
 
   #leave(tracked: Tracked, node: NodeId, slot: Slot): void {
     const slots = tracked.at.get(node);
-    if (slots?.delete(slot) !== true || slots.size > 0) return;
+    if (slots?.delete(slot) !== true) return;
+    const history = this.#byKey.get(tracked.key);
+    history?.left();
+    if (slots.size > 0) return;
     tracked.at.delete(node);
     if (tracked.at.size + tracked.lost >= tracked.need) return;
-    const { key, value, need } = tracked;
+    const { value, need } = tracked;
     // A retried write may stand there under its other dot.
-    const twins = this.#byKey.get(key)?.filter((one) => one.value === value) ?? [];
-    if (twins.length > 1) return;
+    if ((history?.of(value).length ?? 0) > 1) return;
     const left = `${tracked.at.size} copies of ${value} are left`;
     this.wrongs.push(`${left} as node ${node} lets go of it; ${need} were acknowledged`);
   }
@@ -177,21 +222,14 @@ export class Durability {
   #forget(partition: Partition, events: readonly Dot[]): void {
     const isBelow = ({ dot }: Tracked): boolean =>
       events.some(({ actor, counter }) => actor === dot.actor && counter >= dot.counter);
-    for (const [key, all] of this.#byKey) {
+    for (const [key, { all }] of this.#byKey) {
       if (all[0]?.partition !== partition) continue;
-      this.#byKey.set(
-        key,
-        all.filter((one) => !isBelow(one)),
-      );
+      this.#byKey.set(key, new History(all.filter((one) => !isBelow(one))));
     }
   }
 
   #of(key: Key): readonly Tracked[] {
-    return this.#byKey.get(nameOf(key)) ?? [];
-  }
-
-  *#all(): Iterable<Tracked> {
-    for (const all of this.#byKey.values()) yield* all;
+    return this.#byKey.get(nameOf(key))?.all ?? [];
   }
 }
 
