@@ -53,8 +53,11 @@ const clientsUsual = 10;
 
 const keys = ["a", "b", "c", "d", "e", "f", "g", "h"];
 const pauseMsMax = 250;
-/** Coarser than a node's own: half of what a run at rest costs is ticks. */
-const tickMs = 25;
+/**
+ * Coarser than a node's own: most of what a run at rest costs is ticks. But from 40 ms on a node
+ * takes itself for busy (budget.ts), and leaves off comparing.
+ */
+const tickMs = 35;
 const settleMs = 2_000;
 /** Rounds as often as they can be: some of what is deleted is forgotten in the middle of it all. */
 const quickRounds = { intervalMs: 2_000, retryMs: 500, restMs: 10_000, looseAgainMs: 300 };
