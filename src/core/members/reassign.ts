@@ -41,6 +41,7 @@ export function settled(state: RingState): RingState {
  * they have is lost with them: what they hold for others, and what reached nobody else.
  */
 export function leavingIdle({ members, owners, moves }: RingState): readonly NodeId[] {
+  if (!members.some(({ state }) => state === "leaving")) return [];
   const busy = new Set([...owners.flat(), ...moves.flatMap(({ to }) => to)]);
   return members
     .filter(({ id, state }) => state === "leaving" && !busy.has(id))
