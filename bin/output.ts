@@ -28,12 +28,24 @@ export interface Output {
   fail(failure: Failure): void;
 }
 
-export interface OutputOptions {
-  readonly json: boolean;
+/** Those of the process, or what a test reads. */
+export interface Streams {
+  readonly stdout: Stream;
+  readonly stderr: Stream;
 }
 
-export function createOutput({ json }: OutputOptions): Output {
-  const { stdout, stderr } = process;
+interface Stream extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+export interface OutputOptions {
+  readonly json: boolean;
+  readonly streams: Streams;
+}
+
+export function createOutput({ json, streams }: OutputOptions): Output {
+  const { stdout, stderr } = streams;
   const state = { isClosed: false, failure: undefined as Error | undefined, drawn: 0 };
   stdout.on("error", (error: NodeJS.ErrnoException) => {
     state.isClosed = true;
@@ -69,7 +81,7 @@ export function createOutput({ json }: OutputOptions): Output {
       const up = state.drawn === 0 ? "" : `\u001b[${state.drawn}A`;
       state.drawn = lines.length;
       // Lines that the terminal would wrap take two rows, and the way back up would be too short.
-      const cut = lines.map((line) => `${cutTo(stderr.columns - 1, line)}\n`);
+      const cut = lines.map((line) => `${cutTo((stderr.columns ?? 80) - 1, line)}\n`);
       stderr.write(`${up}\u001b[J${cut.join("")}`);
     },
     fail: (failure) => {
@@ -92,10 +104,7 @@ function cutTo(columns: number, line: string): string {
 }
 
 /** Resolves when stdout takes more, or never will. */
-function drained(
-  stdout: NodeJS.WriteStream,
-  state: { readonly failure: Error | undefined },
-): Promise<void> {
+function drained(stdout: Stream, state: { readonly failure: Error | undefined }): Promise<void> {
   return new Promise((resolve, reject) => {
     const done = (): void => {
       stdout.off("drain", done).off("error", done).off("close", done);

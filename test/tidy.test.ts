@@ -18,7 +18,7 @@ const importersOf: Readonly<Record<string, readonly string[]>> = {
   "xxhash-wasm": ["native-free-engine/base/hash.ts"],
   "bloom-filters": ["native-free-engine/table/filter.ts"],
   piscina: ["native-free-engine/compaction/thread-workers.ts"],
-  commander: ["bin/kvctl.ts"],
+  commander: ["bin/program.ts"],
   ws: ["src/runtime/sockets.ts"],
   pino: ["src/runtime/log.ts"],
   zod: ["src/runtime/config.ts"],

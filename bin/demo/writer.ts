@@ -12,7 +12,7 @@ const memtableBytes = 128 << 10;
 
 async function main([directory = "", first = "0"]: readonly string[]): Promise<void> {
   const engine = await openEngine(directory, { durability: "sync", memtableBytes });
-  const output = createOutput({ json: false });
+  const output = createOutput({ json: false, streams: process });
   let next = Number(first);
   const lane = async (): Promise<void> => {
     while (!output.isClosed) {

@@ -15,11 +15,12 @@ describe("kvctl -e … bench", () => {
 
   afterAll(() => cluster.close());
 
+  const run = (...args: string[]) => kvctl(["-e", cluster.nodes[0]?.address ?? "", ...args]);
   const small = ["--n", "200", "--callers", "8", "--seconds", "1"];
 
   test("loads, runs the mixes, tells what they cost, and leaves nothing behind", async () => {
     const json = join(scratch(), "ycsb.json");
-    const ran = await cluster.run("bench", "a", "d", "f", ...small, "--json", json);
+    const ran = await run("bench", "a", "d", "f", ...small, "--json", json);
     expect(ran).toMatchObject({ code: 0, stderr: expect.stringContaining("loaded 200 records") });
     expect(ran.stdout).toMatch(/^A +[\d,]+ .* 0$/m);
     expect(ran.stdout).toMatch(/^ {2}read +[\d,]+ .*\n {2}update +[\d,]+ /m);
@@ -28,21 +29,21 @@ describe("kvctl -e … bench", () => {
     const { rows } = JSON.parse(readFileSync(json, "utf8")) as { rows: { workload: string }[] };
     expect(rows.map(({ workload }) => workload)).toEqual(["ycsb-a", "ycsb-d", "ycsb-f"]);
     expect((await kvctl(["bench", "compare", json, json])).code).toBe(0);
-    expect((await cluster.run("scan", "--limit", "5")).stdout).toBe("");
+    expect((await run("scan", "--limit", "5")).stdout).toBe("");
   });
 
   test("goes on with the records of an earlier run, at a rate, in a bucket", async () => {
     const place = ["--bucket", "load", "--prefix", "y/", "--keep"];
-    expect((await cluster.run("bench", "c", ...small, ...place)).code).toBe(0);
-    const again = await cluster.run("bench", "b", ...small, ...place, "--no-load", "--rate", "50");
+    expect((await run("bench", "c", ...small, ...place)).code).toBe(0);
+    const again = await run("bench", "b", ...small, ...place, "--no-load", "--rate", "50");
     expect(again).toMatchObject({ code: 0, stderr: expect.not.stringContaining("loaded") });
     expect(again.stdout).toMatch(/^B +(4\d|5\d) .* 0$/m);
-    const kept = await cluster.run("scan", "--bucket", "load", "--prefix", "y/");
+    const kept = await run("scan", "--bucket", "load", "--prefix", "y/");
     expect(kept.stdout.trim().split("\n").length).toBe(200);
   });
 
   test("a cluster that is not there is unreachable, and a wrong word a mistake", async () => {
-    expect((await cluster.run("bench", "z")).code).toBe(2);
+    expect((await run("bench", "z")).code).toBe(2);
     const nowhere = await kvctl(["bench", "-e", "127.0.0.1:1", "a"]);
     expect(nowhere).toMatchObject({ code: 5, stdout: "" });
   });

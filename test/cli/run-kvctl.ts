@@ -1,9 +1,15 @@
-/** Runs the built kvctl as a user does, in a directory of its own that is removed afterwards. */
+/**
+ * Runs the built kvctl as a user does, in a directory of its own that is removed afterwards. Where
+ * the process is not what a test is about, `kvctlHere` does the same in this one: a process costs
+ * ten times as much as what most commands do.
+ */
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Writable } from "node:stream";
 import { onTestFinished } from "vitest";
+import { runProgram } from "../../bin/program.ts";
 import { root } from "../support/sources.ts";
 
 export interface Ran {
@@ -19,11 +25,14 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+// What the environment of the tests names is not meant for the kvctl that they run.
+Object.assign(process.env, { KVCTL_DB: "", KVCTL_ENDPOINTS: "" });
+
 export const kvctlPath = join(root, "dist", "bin", "kvctl.js");
 
 export function kvctl(args: readonly string[], options: RunOptions = {}): Promise<Ran> {
   const child = spawn(process.execPath, [kvctlPath, ...args], {
-    env: { ...process.env, KVCTL_DB: "", KVCTL_ENDPOINTS: "", ...options.env },
+    env: { ...process.env, ...options.env },
   });
   // One that waits for ever must not outlive its test.
   const giveUp = setTimeout(() => child.kill("SIGKILL"), 110_000);
@@ -43,6 +52,27 @@ export function kvctl(args: readonly string[], options: RunOptions = {}): Promis
       resolve({ code, stdout: bytes.toString("utf8"), stderr, bytes });
     });
   });
+}
+
+/** Without standard input; what belongs to a process, as its signals, is this one's. */
+export async function kvctlHere(args: readonly string[]): Promise<Ran> {
+  const [stdout, stderr] = [new Kept(), new Kept()];
+  const code = await runProgram(args, { stdout, stderr });
+  const { bytes } = stdout;
+  return { code, stdout: bytes.toString("utf8"), stderr: stderr.bytes.toString("utf8"), bytes };
+}
+
+class Kept extends Writable {
+  readonly #chunks: Buffer[] = [];
+
+  override _write(chunk: Buffer, _encoding: BufferEncoding, done: () => void): void {
+    this.#chunks.push(chunk);
+    done();
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#chunks);
+  }
 }
 
 /** A directory for one test. */

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { kvctl, kvctlPath, type Ran } from "./run-kvctl.ts";
+import { kvctl, kvctlHere, kvctlPath, type Ran } from "./run-kvctl.ts";
 
 export interface ServeProcess {
   readonly address: string;
@@ -18,7 +18,6 @@ export interface ServeProcess {
 /** Rejects with what it said when it ends before it is ready. */
 export function serve(args: readonly string[]): Promise<ServeProcess> {
   const child = spawn(process.execPath, [kvctlPath, "serve", "--json", ...args], {
-    env: { ...process.env, KVCTL_DB: "", KVCTL_ENDPOINTS: "" },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let stderr = "";
@@ -46,8 +45,9 @@ export function serve(args: readonly string[]): Promise<ServeProcess> {
 export interface TestCluster {
   readonly nodes: readonly ServeProcess[];
   readonly directories: readonly string[];
-  /** kvctl on the cluster, through its first node. */
+  /** kvctl on the cluster, through its first node, in this process. */
   run(...args: string[]): Promise<Ran>;
+  /** As a process, which has a standard input. */
   feed(input: string | Uint8Array, ...args: string[]): Promise<Ran>;
   close(): Promise<void>;
 }
@@ -62,7 +62,7 @@ export async function startCluster(size: number, ...args: string[]): Promise<Tes
     rmSync(path, { recursive: true, force: true, maxRetries: 5 });
   };
   const endpoints = (): string => nodes[0]?.address ?? "";
-  const run = (...more: string[]): Promise<Ran> => kvctl(["-e", endpoints(), ...more]);
+  const run = (...more: string[]): Promise<Ran> => kvctlHere(["-e", endpoints(), ...more]);
   const usual = ["--listen", "127.0.0.1:0", "--log-level", "error", "--durability", "os", ...args];
   try {
     for (const directory of directories) {
@@ -94,6 +94,7 @@ async function untilWhole(run: TestCluster["run"], size: number): Promise<void> 
       const isShared = transfers === 0 && (size < 3 || underReplicated === 0);
       if (nodes.length === size && isShared) return;
     }
+    await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`the cluster did not come together: ${said}`);
 }

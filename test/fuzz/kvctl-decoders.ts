@@ -112,7 +112,7 @@ function drawArguments(): Draw {
     quorum: ["2", "1"],
     format: ["ndjson", "tsv"],
   } as const;
-  const output = createOutput({ json: false });
+  const output = createOutput({ json: false, streams: process });
   return (random) => {
     const drawn = <K extends keyof typeof texts>(name: K) => mutateText(random, texts[name]);
     const [key, timeout, limit] = [drawn("key"), drawn("timeout"), drawn("limit")];
