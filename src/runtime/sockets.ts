@@ -76,6 +76,9 @@ const closeMsMax = 2_000;
 /** Senders of ours never split a frame. */
 const fragmentsMax = 4;
 
+/** Up to here a frame is copied behind its header; two bytes hold its length. */
+const wholeBytesMax = 16 << 10;
+
 /** Received in so many pieces at most, which the smallest usual packet just allows. */
 const chunksMax = { peer: 1 << 16, client: 1 << 12 } as const;
 
@@ -89,8 +92,8 @@ export function dial(options: DialOptions): Socket {
     handshakeTimeout: handshakeMsMax,
     maxPayload: frameBytesMax,
     followRedirects: false,
-    // Masks keep scripts in browsers from steering proxies; between nodes there is neither.
-    ...(protocol === "peer" ? { generateMask: (mask: Buffer) => void mask.fill(0) } : {}),
+    // Masks keep scripts in browsers from steering proxies, and no browser runs this.
+    generateMask: (mask) => void mask.fill(0),
   });
   let answered: IncomingMessage | undefined;
   const explain = (error: Error): DialFailure =>
@@ -98,6 +101,7 @@ export function dial(options: DialOptions): Socket {
   const connection = new Connection(socket, options, { remote: address, explain });
   socket.on("upgrade", (response) => {
     answered = response;
+    connection.writesTo(response.socket, { isMasked: true });
   });
   socket.on("open", () => options.onOpen(answered?.headers ?? {}));
   socket.on("unexpected-response", (_request, response) => {
@@ -164,6 +168,7 @@ export class Upgrades {
         },
         { remote, explain: plainly },
       );
+      connection.writesTo(socket, { isMasked: false });
       this.#open.add(connection);
       events = attach(connection);
     });
@@ -187,6 +192,9 @@ function plainly(error: Error): DialFailure {
 class Connection implements Socket {
   readonly #socket: Ws.WebSocket;
   readonly #events: SocketEvents;
+  /** What is below the WebSocket, once it is open. */
+  #stream: Duplex | undefined;
+  #isMasked = false;
   #isEnded = false;
   #isClosing = false;
   #wasHeard = true;
@@ -221,8 +229,15 @@ class Connection implements Socket {
     return this.#socket.bufferedAmount;
   }
 
+  writesTo(stream: Duplex, { isMasked }: { readonly isMasked: boolean }): void {
+    this.#stream = stream;
+    this.#isMasked = isMasked;
+  }
+
   send(bytes: Uint8Array): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(bytes);
+    if (this.#socket.readyState !== WebSocket.OPEN) return;
+    if (this.#stream === undefined || bytes.length > wholeBytesMax) this.#socket.send(bytes);
+    else this.#stream.write(framed(bytes, { isMasked: this.#isMasked }));
   }
 
   pause(): void {
@@ -261,4 +276,24 @@ class Connection implements Socket {
     this.#isEnded = true;
     this.#events.onClose(why, code, clock);
   }
+}
+
+/**
+ * A binary frame (RFC 6455, section 5.2) of up to 65,535 bytes, under a mask of zeros if any. ws
+ * writes the header and the content as two pieces, which costs more than to copy few bytes.
+ */
+function framed(bytes: Uint8Array, { isMasked }: { readonly isMasked: boolean }): Buffer {
+  const { length } = bytes;
+  const lengthBytes = length < 126 ? 1 : 3;
+  const start = 1 + lengthBytes + (isMasked ? 4 : 0);
+  const frame = Buffer.allocUnsafe(start + length);
+  frame[0] = 0x82;
+  frame[1] = (isMasked ? 0x80 : 0) | (length < 126 ? length : 126);
+  if (lengthBytes === 3) {
+    frame[2] = length >>> 8;
+    frame[3] = length;
+  }
+  if (isMasked) frame.fill(0, start - 4, start);
+  frame.set(bytes, start);
+  return frame;
 }

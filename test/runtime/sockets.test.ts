@@ -1,5 +1,5 @@
 /** Connections between real sockets on the loopback: what passes, what is refused, and how. */
-import { connect as connectTcp } from "node:net";
+import { type AddressInfo, connect as connectTcp, createServer } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { formatAddress } from "../../src/runtime/address.ts";
@@ -116,6 +116,57 @@ test("frames pass both ways, with the headers of the answer", async () => {
     Uint8Array.of(1, 2, 3),
     Uint8Array.of(4),
   ]);
+});
+
+/** Compared as text, since to compare arrays of this length takes a second. */
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64");
+}
+
+test("frames of every length pass whole and in order, probes among them", async () => {
+  const node = await open();
+  const client = reach(node.address);
+  await client.opened;
+  // Around the lengths of one byte and of two, and around what is sent in one piece.
+  const lengths = [0, 1, 125, 126, 255, 256, 16_383, 16_384, 16_385, 65_535, 65_536, 3];
+  const sent = lengths.map((length) => Uint8Array.from({ length }, (_, i) => i * 7 + length));
+  const ways = [
+    [client.socket, node.received],
+    [node.sockets[0], client.received],
+  ] as const;
+  for (const [socket, received] of ways) {
+    for (const bytes of sent) {
+      socket?.send(bytes);
+      socket?.probe();
+    }
+    await until(() => received.length >= sent.length);
+    expect(received.map(textOf)).toEqual(sent.map(textOf));
+  }
+  expect(ways.map(([socket]) => socket?.probe())).toEqual([true, true]);
+  expect(node.ends).toEqual([]);
+});
+
+test("a frame leaves in one piece, masked with zeros by the dialler alone", async () => {
+  const chunks: Buffer[] = [];
+  const node = await open();
+  const proxy = createServer((near) => {
+    const [host = "", port = ""] = node.address.split(":");
+    const far = connectTcp(Number(port), host);
+    near.on("data", (chunk) => chunks.push(chunk));
+    far.on("data", (chunk) => chunks.push(chunk));
+    near.pipe(far).pipe(near);
+    for (const end of [near, far]) end.on("error", () => end.destroy());
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  closers.push(() => proxy.close());
+  const client = reach(`127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+  await client.opened;
+  chunks.length = 0;
+  client.socket.send(Uint8Array.of(1, 2, 3));
+  await until(() => node.received.length === 1);
+  node.sockets[0]?.send(Uint8Array.of(4));
+  await until(() => client.received.length === 1);
+  expect(chunks.map((chunk) => chunk.toString("hex"))).toEqual(["828300000000010203", "820104"]);
 });
 
 test("whoever asks in plain HTTP is told what this is", async () => {
