@@ -4,6 +4,7 @@
  * requests at a time, so much that it has not read. The core sees none of that.
  */
 import { type CausalContext, emptyContext } from "../core/clock/versions.ts";
+import type { Seen } from "../core/context-token.ts";
 import { failed } from "../core/failure.ts";
 import type { NodeId, RequestId } from "../core/ids.ts";
 import type { Key } from "../core/key.ts";
@@ -21,6 +22,9 @@ import type { Turn } from "./outbox.ts";
 import type { Headers } from "./sockets.ts";
 
 type AdminCommand = Command & { readonly kind: "admin" };
+type PutCommand = Command & { readonly kind: "put" };
+type Found = Result & { readonly kind: "found" };
+type Stored = Result & { readonly kind: "stored" };
 
 /** Who may be a client, and who still may. */
 export interface ClientGate {
@@ -272,14 +276,14 @@ export class Clients {
     }
     const opened = this.#parts.contexts.open(token, command.key);
     if (opened.kind === "failed") return opened;
-    return { ...command, context: opened.context, fastest: opened.fastest };
+    return withContext(command, opened);
   }
 
   #sealed(result: Result, key: Key | undefined): Sent {
     if (result.kind !== "found" && result.kind !== "stored") return { result, token: undefined };
     if (key === undefined || isEmpty(result.context)) return { result, token: undefined };
     const token = this.#parts.contexts.seal(result, key);
-    return { result: { ...result, context: emptyContext }, token };
+    return { result: withoutContext(result), token };
   }
 
   #tell(): void {
@@ -290,6 +294,23 @@ export class Clients {
 
 const newcomer: Principal = { name: "node", role: "newcomer", scopes: undefined };
 const maybe = { applied: "maybe" } as const;
+
+/**
+ * Each field by itself: to copy an object and change one of its fields takes V8 through its slow
+ * path, and all who read the copy take longer too.
+ */
+function withContext(put: PutCommand, { context, fastest }: Seen): PutCommand {
+  const { kind, key, value, ttlMs, operation, w, strict, deadlineMs, trace } = put;
+  return { kind, key, context, fastest, value, ttlMs, operation, w, strict, deadlineMs, trace };
+}
+
+function withoutContext(result: Found | Stored): Result {
+  const { kind, fastest, trace } = result;
+  const context = emptyContext;
+  if (kind === "stored") return { kind, context, fastest, acks: result.acks, trace };
+  const { values, degraded, written } = result;
+  return { kind, values, context, fastest, degraded, written, trace };
+}
 
 function nameOf({ principal }: Pass, remote: string): string {
   return `${principal.name} at ${remote}`;

@@ -23,9 +23,12 @@ export class Inbox {
 
   /** `handle` must not throw. */
   push(event: Event): void {
-    this.#events.push(event);
-    if (this.#isHandling) return;
+    if (this.#isHandling) {
+      this.#events.push(event);
+      return;
+    }
     this.#isHandling = true;
+    this.#handle(event);
     this.#drain();
   }
 
@@ -35,8 +38,10 @@ export class Inbox {
       this.#next += 1;
       if (event !== undefined) this.#handle(event);
     }
+    this.#isHandling = false;
+    // Most events leave nothing behind.
+    if (this.#next === 0) return;
     this.#events.length = 0;
     this.#next = 0;
-    this.#isHandling = false;
   }
 }

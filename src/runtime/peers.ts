@@ -67,11 +67,13 @@ export class Peers {
   readonly #names = new Map<NodeId, string>();
   readonly #sayDropped: (dropped: { readonly messages: number }) => void;
   #ring: RingState;
+  #clusterTag: number;
   #isClosed = false;
 
   constructor(parts: PeersParts) {
     this.#parts = parts;
     this.#ring = parts.ring;
+    this.#clusterTag = tagOf(parts.ring);
     this.#incoming = new Visitors(parts.keepAlive);
     this.#sayDropped = seldom((dropped) => parts.log.warn("peer.dropped", dropped));
     this.setRing(parts.ring);
@@ -89,6 +91,7 @@ export class Peers {
   /** Dials new members and those that moved; hangs up on those that left. */
   setRing(ring: RingState): void {
     this.#ring = ring;
+    this.#clusterTag = tagOf(ring);
     const wanted = new Map(
       ring.members
         .filter(({ id, state }) => id !== this.#parts.self && state !== "left")
@@ -182,7 +185,7 @@ export class Peers {
   #receive(from: NodeId, bytes: Uint8Array): string | undefined {
     const frame = decodeFrame(bytes);
     if (frame.kind === "invalid") return `at byte ${frame.at}: ${frame.why}`;
-    if (frame.clusterTag !== this.#mark().clusterTag) return "a frame of another cluster";
+    if (frame.clusterTag !== this.#clusterTag) return "a frame of another cluster";
     for (const message of frame.messages) {
       if (this.#isClosed) return undefined;
       switch (message.kind) {
@@ -270,8 +273,7 @@ export class Peers {
   }
 
   #mark() {
-    const { clusterId, epoch } = this.#ring;
-    return { clusterTag: Number.parseInt(clusterId.slice(0, 8), 16), epoch };
+    return { clusterTag: this.#clusterTag, epoch: this.#ring.epoch };
   }
 
   /** A member is not refused for its clock: no version depends on it, only `lww` and expiry do. */
@@ -279,4 +281,8 @@ export class Peers {
     const skewMs = Math.round(theirs - this.#parts.now());
     if (Math.abs(skewMs) > skewMsMax) this.#parts.log.error("peer.clock-skew", { node, skewMs });
   }
+}
+
+function tagOf({ clusterId }: RingState): number {
+  return Number.parseInt(clusterId.slice(0, 8), 16);
 }

@@ -63,7 +63,13 @@ export function placeCopies(surroundings: Surroundings): Placement {
   const future = ring.nearFuture(partition) ?? [];
   const holders = future.length === 0 ? present : [...new Set([...present, ...future])];
   const placement: Placement = {
-    ...{ copies: [], kept: [], keptSets: 0, spare: undefined, present, future, surroundings },
+    copies: [],
+    kept: [],
+    keptSets: 0,
+    spare: undefined,
+    surroundings,
+    present,
+    future,
   };
   const own = copyOf(placement, self, holders.includes(self));
   placement.copies.push(own);

@@ -58,7 +58,12 @@ export class Put implements Flight {
     const [own] = placement.copies;
     if (own === undefined) return now;
     this.#copies = new Copies(this.#parts, own, {
-      ...{ id: this.id, key, w: this.#w, deadlineMs, placement, trace: this.#trace },
+      id: this.id,
+      key,
+      w: this.#w,
+      deadlineMs,
+      placement,
+      trace: this.#trace,
       settle: (at) => this.#settle(at),
     });
     const groups = ring.far(partition);

@@ -44,12 +44,14 @@ export function voteOf({ isOwner, isFar, standing, digest }: Asked): Vote {
 
 export function askedOf(
   node: NodeId,
-  how: Pick<Asked, "isOwner" | "isFar" | "wantsFull">,
+  { isOwner, isFar, wantsFull }: Pick<Asked, "isOwner" | "isFar" | "wantsFull">,
   now: Millis,
 ): Asked {
   return {
     node,
-    ...how,
+    isOwner,
+    isFar,
+    wantsFull,
     sentAt: now,
     state: "waiting",
     isOverdue: false,

@@ -2,8 +2,8 @@
  * Versions and contexts in bytes, in one form each: sorted as they are in memory, and an actor of
  * the vector is named by its place there.
  */
-import type { Operation, Operations } from "../clock/operations.ts";
-import type { Vector, VectorEntry } from "../clock/vector.ts";
+import { noOperations, type Operation, type Operations } from "../clock/operations.ts";
+import { emptyVector, type Vector, type VectorEntry } from "../clock/vector.ts";
 import {
   type CausalContext,
   compareDots,
@@ -77,17 +77,20 @@ export function writeVersions(writer: Writer, versions: Versions): void {
 
 export function readVersions(reader: Reader): Versions {
   const { vector, dots, operations } = readContext(reader);
-  const siblings: Sibling[] = [];
-  for (let left = reader.count(siblingBytesMin); left > 0; left--) {
+  const count = reader.count(siblingBytesMin);
+  if (count === 0) {
+    if (vector.length + dots.length + operations.length === 0) return noVersions;
+    return { vector, dots, operations, siblings: noVersions.siblings };
+  }
+  let last = readSibling(reader, vector);
+  const siblings: Sibling[] = [last];
+  while (siblings.length < count) {
     const start = reader.place;
     const sibling = readSibling(reader, vector);
-    const last = siblings.at(-1);
-    if (last !== undefined && compareDots(last.dot, sibling.dot) >= 0) {
-      outOfOrder(reader, start, "siblings");
-    }
+    if (compareDots(last.dot, sibling.dot) >= 0) outOfOrder(reader, start, "siblings");
     siblings.push(sibling);
+    last = sibling;
   }
-  if (vector.length + dots.length + operations.length + siblings.length === 0) return noVersions;
   return { vector, dots, operations, siblings };
 }
 
@@ -127,20 +130,30 @@ function readDot(reader: Reader, vector: Vector): Dot {
 }
 
 function readVector(reader: Reader): Vector {
-  const vector: VectorEntry[] = [];
-  for (let left = reader.count(entryBytesMin); left > 0; left--) {
+  const count = reader.count(entryBytesMin);
+  if (count === 0) return emptyVector;
+  let last = readVectorEntry(reader);
+  // One element in the literal: an empty array makes room for 17 at the first.
+  const vector: VectorEntry[] = [last];
+  while (vector.length < count) {
     const start = reader.place;
-    const actor = reader.actor();
-    const last = vector.at(-1);
-    if (last !== undefined && last.actor >= actor) outOfOrder(reader, start, "a vector");
-    vector.push({ actor, counter: readCounter(reader), time: reader.varint() });
+    const entry = readVectorEntry(reader);
+    if (last.actor >= entry.actor) outOfOrder(reader, start, "a vector");
+    vector.push(entry);
+    last = entry;
   }
   return vector;
 }
 
+function readVectorEntry(reader: Reader): VectorEntry {
+  return { actor: reader.actor(), counter: readCounter(reader), time: reader.varint() };
+}
+
 function readDots(reader: Reader, vector: Vector): readonly Dot[] {
+  const count = reader.count(dotBytesMin);
+  if (count === 0) return emptyContext.dots;
   const dots: Dot[] = [];
-  for (let left = reader.count(dotBytesMin); left > 0; left--) {
+  for (let left = count; left > 0; left--) {
     const start = reader.place;
     const dot = readDot(reader, vector);
     const last = dots.at(-1);
@@ -151,8 +164,10 @@ function readDots(reader: Reader, vector: Vector): readonly Dot[] {
 }
 
 function readOperations(reader: Reader): Operations {
+  const count = reader.count(operationBytesMin);
+  if (count === 0) return noOperations;
   const operations: Operation[] = [];
-  for (let left = reader.count(operationBytesMin); left > 0; left--) {
+  for (let left = count; left > 0; left--) {
     const start = reader.place;
     const twice = reader.varint();
     const retried = twice % 2 === 1;
