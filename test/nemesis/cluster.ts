@@ -14,6 +14,7 @@ import { type Hub, hubHost } from "./namespaces.ts";
 import { NodeProcess } from "./node-process.ts";
 import { NodeProxy } from "./proxy.ts";
 import { between } from "./schedule.ts";
+import { SlowSyncs } from "./slow-syncs.ts";
 import type { Undoing } from "./undoing.ts";
 import { byProcess } from "./who-dials.ts";
 
@@ -103,9 +104,11 @@ export class Cluster {
     const volume = this.#parts.volumeOf(place) ?? scratch;
     const directory = join(volume, `n${place}`);
     const kvctl = join(this.#parts.package, "bin", "kvctl.js");
+    const syncs = new SlowSyncs(join(scratch, `n${place}.sync-ms`));
+    const started = [process.execPath, ...syncs.flags, kvctl, "serve", "--json"];
     const node = new NodeProcess({
-      ...{ place, directory, logFile: join(scratch, `n${place}.log`) },
-      program: [...(hub?.enter(place) ?? []), process.execPath, kvctl, "serve", "--json"],
+      ...{ place, directory, syncs, logFile: join(scratch, `n${place}.log`) },
+      program: [...(hub?.enter(place) ?? []), ...started],
       flags: [
         ...["--data", directory, "--listen", `${host}:${target.port}`],
         ...["--advertise", proxy.address, "--config", join(scratch, "node.json")],

@@ -61,7 +61,7 @@ export interface Outcome {
 
 const startMsMax = 90_000;
 const superviseMs = 500;
-const volumeBytes = { memory: 64 << 20, image: 256 << 20 };
+const volumeBytes = { memory: 96 << 20, image: 384 << 20 };
 
 export async function runNemesis(options: NemesisOptions): Promise<Outcome> {
   const undoing = new Undoing();

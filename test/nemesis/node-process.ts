@@ -6,10 +6,12 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createWriteStream, type WriteStream } from "node:fs";
 import type { Place } from "./links.ts";
+import type { SlowSyncs } from "./slow-syncs.ts";
 
 export interface NodeParts {
   readonly place: Place;
   readonly directory: string;
+  readonly syncs: SlowSyncs;
   readonly logFile: string;
   /** The program and its first arguments, such as one that enters a namespace. */
   readonly program: readonly string[];
@@ -35,6 +37,8 @@ const mayEndWith: Readonly<Record<Excuse, RegExp>> = {
 export class NodeProcess {
   readonly place: Place;
   readonly directory: string;
+  /** How long its disk takes. */
+  readonly syncs: SlowSyncs;
   /** What no fault explains. */
   readonly wrongs: string[] = [];
   /** Ends that were excused, in words. */
@@ -60,6 +64,7 @@ export class NodeProcess {
   constructor(parts: NodeParts) {
     this.place = parts.place;
     this.directory = parts.directory;
+    this.syncs = parts.syncs;
     this.#parts = parts;
     this.#log = createWriteStream(parts.logFile, { flags: "a" });
     this.#log.on("error", () => undefined);

@@ -1,5 +1,5 @@
 /**
- * `npm run nemesis`: five real processes, five workloads, and faults from a seed.
+ * `npm run nemesis`: five real processes, six workloads, and faults from a seed.
  *
  *   npm run nemesis [-- --seed 1 --seeds 1 --seconds 120 --nodes 5 --tls yes|no
  *                       --without KIND,… --only KIND,… --pace 1 --keep DIR --json]

@@ -25,6 +25,9 @@ export interface MemoryVolume {
 
 export interface ImageVolume {
   readonly path: string;
+  /** Leaves so many bytes, if there are more. */
+  fill(leftBytes: number): void;
+  free(): void;
   /** Nothing that was not synced survives this. Whoever has files open there has to end first. */
   cutPower(): void;
   /** Afterwards the volume is as a disk is after such a cut. */
@@ -45,11 +48,10 @@ export function mountMemory(path: string, bytes: number, undoing: Undoing): Memo
   return {
     path,
     fill: (leftBytes) => {
-      const { bavail, bsize } = statfsSync(path);
       const piece = Buffer.alloc(1 << 16);
       const file = openSync(ballast, "a");
       try {
-        for (let left = bavail * bsize - leftBytes; left > 0; left -= piece.length) {
+        for (let left = roomIn(path) - leftBytes; left > 0; left -= piece.length) {
           writeSync(file, piece, 0, Math.min(left, piece.length));
         }
       } catch {
@@ -75,16 +77,37 @@ export function mountImage(path: string, bytes: number, undoing: Undoing): Image
   };
   mount();
   undoing.add(`unmounting ${path}`, () => unmount(path));
+  const ballast = join(path, "ballast");
+  const clear = (): void => rmSync(ballast, { force: true });
+  let [isFull, isOff] = [false, false];
   return {
     path,
+    fill: (leftBytes) => {
+      isFull = true;
+      const bytes = roomIn(path) - leftBytes;
+      if (bytes > 0) command("fallocate", "-l", String(bytes), ballast);
+    },
+    free: () => {
+      isFull = false;
+      if (!isOff) clear();
+    },
     cutPower: () => {
+      isOff = true;
       command("python3", "-c", cutter, path);
     },
     mountAgain: () => {
       command("umount", path);
       mount();
+      isOff = false;
+      // That it was removed may be among what the cut has undone.
+      if (!isFull) clear();
     },
   };
+}
+
+function roomIn(path: string): number {
+  const { bavail, bsize } = statfsSync(path);
+  return bavail * bsize;
 }
 
 function unmount(path: string): void {

@@ -4,6 +4,8 @@
  * judges all of them at the end; `shown` says which of those values a stored value stands for.
  *
  * - register: read, and write over what was read; in a session, so nothing may go back
+ * - pile: blind writes, a few to each of ever new keys: nothing that comes later hides a loss; and
+ *   large ones, so that logs fill; what lies deep is read and deleted
  * - churn: blind writes, writes over what was read, deletes
  * - set: elements are only ever added
  * - cart: items come and go (an OR-Set; its tags are the values)
@@ -33,11 +35,18 @@ export interface Workload {
 const keysPerWorkload = 6;
 /** A set or cart gets so many operations, and then the next begins. */
 const operationsPerKey = 60;
+const writesPerPile = 2;
+const pilesMax = 200;
+const fillingBytesMax = 400;
+const pileBytesMax = 10_000;
+/** Of a value that nobody wrote. */
+const shownMax = 600;
 const items = ["milk", "bread", "apples", "tea"];
 
 export const workloads = {
-  register: { lane: register, shown: namesIn },
-  churn: { lane: churn, shown: namesIn },
+  register: { lane: register, shown: namesIn(fillingBytesMax) },
+  churn: { lane: churn, shown: namesIn(fillingBytesMax) },
+  pile: { lane: pile, shown: namesIn(pileBytesMax) },
   set: { lane: set, shown: elementsIn },
   cart: { lane: cart, shown: tagsIn },
   counter: { lane: counter, shown: countsIn },
@@ -149,6 +158,28 @@ function churn(parts: LaneParts): () => Promise<void> {
   };
 }
 
+function pile(parts: LaneParts): () => Promise<void> {
+  const lane = new Lane(parts, "pile");
+  const { client, name, timeoutMs } = parts;
+  const keyOf = (pile: number): string => `pile/${name}.${pile}`;
+  return async () => {
+    const value = lane.next;
+    const pile = Math.floor(lane.count / writesPerPile);
+    const key = keyOf(pile);
+    await lane.write({ key, value, knew: [] }, () =>
+      client.put(key, filled(value, pileBytesMax), { timeoutMs }),
+    );
+    if (pile < pilesMax || lane.count % writesPerPile > 0) return;
+    const deep = keyOf(pile - pilesMax);
+    const seen = await lane.read(client, deep);
+    if (seen === undefined) return;
+    const { context, values } = seen;
+    await lane.write({ key: deep, value: undefined, knew: [...values] }, () =>
+      client.delete(deep, { context, timeoutMs }),
+    );
+  };
+}
+
 function set(parts: LaneParts): () => Promise<void> {
   const lane = new Lane(parts, "set");
   const { client, door, timeoutMs } = parts;
@@ -223,16 +254,22 @@ function counter(parts: LaneParts): () => Promise<void> {
 
 /** The bytes of a value: its name, and a length and filling that follow from it. */
 export function bytesFor(name: string): string {
-  const sum = [...name].reduce((total, letter) => total * 31 + letter.charCodeAt(0), 7);
-  return `${name}:`.padEnd(name.length + 1 + (sum % 400), name);
+  return filled(name, fillingBytesMax);
 }
 
-function namesIn(_door: Door, values: readonly Uint8Array[]): readonly string[] {
-  return values.map((bytes) => {
-    const text = Buffer.from(bytes).toString();
-    const name = text.slice(0, text.indexOf(":"));
-    return bytesFor(name) === text ? name : `the broken value ${JSON.stringify(text)}`;
-  });
+function filled(name: string, fillingMax: number): string {
+  const sum = [...name].reduce((total, letter) => total * 31 + letter.charCodeAt(0), 7);
+  return `${name}:`.padEnd(name.length + 1 + (sum % fillingMax), name);
+}
+
+function namesIn(fillingMax: number) {
+  return (_door: Door, values: readonly Uint8Array[]): readonly string[] =>
+    values.map((bytes) => {
+      const text = Buffer.from(bytes).toString();
+      const name = text.slice(0, text.indexOf(":"));
+      if (filled(name, fillingMax) === text) return name;
+      return `the broken value ${JSON.stringify(text.slice(0, shownMax))}`;
+    });
 }
 
 function elementsIn(door: Door, values: readonly Uint8Array[]): readonly string[] {
