@@ -6,7 +6,7 @@ import type { Client } from "../../src/client/api.ts";
 import type { NodeConfig } from "../../src/runtime/config.ts";
 import { type RunningNode, startNode } from "../../src/runtime/server.ts";
 
-/** A small and quick node: few partitions, and no wait for the disk where a test is not about it. */
+/** Small and quick: few partitions, and no wait for the disk where a test is not about it. */
 export function startSmall(data: string, more: Partial<NodeConfig>): Promise<RunningNode> {
   return startNode({
     data,
