@@ -7,7 +7,7 @@ import { stopAll } from "../servers.ts";
 import { startNodes } from "../stores/everwrite.ts";
 import { connectRecords, type FaultRequest, fill, record, sleep } from "./recording.ts";
 
-/** A hedge comes after 25 ms, or later where a node usually takes long; and the answer to it. */
+/** A mute node is given up after 10 ms, or four times what is usual; the rest is the answer. */
 const hedgeMsMost = 50;
 /** 99.999 % are to succeed. */
 const failedMost = 10;
