@@ -2,6 +2,7 @@
  * The unit tests run from the TypeScript sources. What needs threads or a real process runs the
  * built package, which `build-first.ts` brings up to date.
  */
+import { readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
@@ -19,12 +20,28 @@ const longest = [
   ...["sim/kills", "sim/changes", "runtime/reload", "cli/demo", "runtime/context-keys"],
 ];
 
+/** Folders whose tests leave nothing behind in their process … */
+const tidy = ["core", "store", "client", "engine", "runtime", "cli"];
+
+/** … but these: they measure or count what a whole process does, or replace what others import. */
+const apart = [
+  ...["engine/crash/", "engine/fairness", "engine/level-process", "engine/lock"],
+  ...["engine/threads", "runtime/adversary-f", "runtime/node-store"],
+];
+
 /**
- * Pure code, tested by values alone: these files share a process, which saves each of them the
- * half second that starting one takes. They begin last, since a process is shared only by files
- * that follow each other.
+ * Files that share a process, which saves each of them what it takes to start one, to load
+ * everything into it and to have it compiled anew: about half a second of processor time. They
+ * begin last, since a process is shared only by files that follow each other.
  */
-const pure = ["test/core/**/*.test.ts", "test/store/**/*.test.ts"];
+const shared = readdirSync(fileURLToPath(new URL(".", import.meta.url)), {
+  ...{ recursive: true, encoding: "utf8" },
+})
+  .filter((path) => path.endsWith(".test.ts"))
+  .map((path) => path.replaceAll("\\", "/").slice(0, -".test.ts".length))
+  .filter((name) => tidy.some((folder) => name.startsWith(`${folder}/`)))
+  .filter((name) => ![...apart, ...longest].some((other) => name.startsWith(other)))
+  .map((name) => `test/${name}.test.ts`);
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
@@ -52,8 +69,8 @@ export default defineConfig({
     dangerouslyIgnoreUnhandledErrors: false,
     sequence: { sequencer: LongestFirst },
     projects: [
-      { extends: true, test: { name: "alone", include: ["test/**/*.test.ts"], exclude: pure } },
-      { extends: true, test: { name: "pure", include: pure, isolate: false } },
+      { extends: true, test: { name: "alone", include: ["test/**/*.test.ts"], exclude: shared } },
+      { extends: true, test: { name: "shared", include: shared, isolate: false } },
     ],
   },
 });
