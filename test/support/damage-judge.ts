@@ -136,13 +136,22 @@ function differences(contents: Contents, answers: Answers): readonly string[] {
   for (const [key, value] of answers.values) {
     if (value !== contents.get(key)) wrong.push(`get ${key}: ${value} for ${contents.get(key)}`);
   }
-  const pairs = pairsOf(contents).map(([key, value]) => `${key}=${value}`);
+  const pairs = linesOf(contents);
   for (const { reverse, ended, pairs: shown } of answers.scans) {
     const all = reverse ? pairs.toReversed() : pairs;
     const expected = ended ? all : all.slice(0, shown.length);
     if (shown.join("\n") !== expected.join("\n")) wrong.push(`scan, reverse ${reverse}: differs`);
   }
   return wrong;
+}
+
+const known = new WeakMap<Contents, readonly string[]>();
+
+/** In key order. Made once: a sample is judged by the same contents thousands of times. */
+function linesOf(contents: Contents): readonly string[] {
+  const lines = known.get(contents) ?? pairsOf(contents).map(([key, value]) => `${key}=${value}`);
+  known.set(contents, lines);
+  return lines;
 }
 
 /** Findings about an error that is not damage with a place. */
