@@ -12,7 +12,9 @@ import type {
   ScanOptions,
   Stored,
 } from "./api.ts";
+import type { Request } from "./call.ts";
 import type { Calls } from "./calls.ts";
+import type { Answer } from "./connection.ts";
 import { deadlineAfter } from "./deadline.ts";
 import { foundFrom, resolvedAs, resolvedBy, storedFrom } from "./found.ts";
 import {
@@ -45,19 +47,24 @@ export class ClusterBucket implements Bucket {
   }
 
   async get(key: BytesInput, options: GetOptions = {}): Promise<Found> {
-    return this.#get(keyFrom(this.#name, key), options);
+    const request = this.#reading(keyFrom(this.#name, key), options);
+    return this.#found(await this.#parts.calls.run(request), options);
   }
 
   async put(key: BytesInput, object: BytesInput, options: PutOptions = {}): Promise<Stored> {
-    return this.#write(keyFrom(this.#name, key), valueFrom(object), options);
+    const request = this.#writing(keyFrom(this.#name, key), valueFrom(object), options);
+    return storedFrom(await this.#parts.calls.run(request));
   }
 
   async delete(key: BytesInput, options: DeleteOptions = {}): Promise<Stored> {
     const place = keyFrom(this.#name, key);
-    if (options.context !== undefined) return this.#write(place, undefined, options);
-    const left = deadlineAfter(this.#timeoutOf(options));
-    const { context } = await this.#get(place, readOptions(options));
-    return this.#write(place, undefined, { ...options, context, timeoutMs: left() });
+    let known = options;
+    if (options.context === undefined) {
+      const left = deadlineAfter(this.#timeoutOf(options));
+      const { context } = await this.#get(place, readOptions(options));
+      known = { ...options, context, timeoutMs: left() };
+    }
+    return storedFrom(await this.#parts.calls.run(this.#writing(place, undefined, known)));
   }
 
   async update(
@@ -80,7 +87,17 @@ export class ClusterBucket implements Bucket {
   }
 
   async #get(key: Key, options: GetOptions): Promise<Found> {
-    const answer = await this.#parts.calls.run({
+    return this.#found(await this.#parts.calls.run(this.#reading(key, options)), options);
+  }
+
+  #found(answer: Answer, options: GetOptions): Found {
+    const found = foundFrom(answer);
+    if (options.resolve !== undefined) return resolvedBy(found, options.resolve);
+    return resolvedAs(found, resolverOf(this.#parts.ring(), this.#name));
+  }
+
+  #reading(key: Key, options: GetOptions): Request {
+    return {
       command: {
         kind: "get",
         key,
@@ -94,15 +111,12 @@ export class ClusterBucket implements Bucket {
       preferred: 0,
       timeoutMs: this.#timeoutOf(options),
       signal: signalFrom(options.signal),
-    });
-    const found = foundFrom(answer);
-    if (options.resolve !== undefined) return resolvedBy(found, options.resolve);
-    return resolvedAs(found, resolverOf(this.#parts.ring(), this.#name));
+    };
   }
 
-  async #write(key: Key, value: Uint8Array | undefined, options: PutOptions): Promise<Stored> {
+  #writing(key: Key, value: Uint8Array | undefined, options: PutOptions): Request {
     const context = contextFrom(options.context);
-    const answer = await this.#parts.calls.run({
+    return {
       command: {
         kind: "put",
         key,
@@ -120,8 +134,7 @@ export class ClusterBucket implements Bucket {
       preferred: context?.fastest ?? 0,
       timeoutMs: this.#timeoutOf(options),
       signal: signalFrom(options.signal),
-    });
-    return storedFrom(answer);
+    };
   }
 
   #timeoutOf({ timeoutMs }: CallOptions): number {
