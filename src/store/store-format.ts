@@ -8,7 +8,7 @@ import { kindMeta, metaKey } from "./keyspace.ts";
 
 const name = "store";
 const mark = "everwrite-store";
-const version = 1;
+const version = 2;
 
 export type Format =
   | { readonly kind: "store" }

@@ -178,7 +178,7 @@ function numbersIn(bytes: Uint8Array, decode: () => unknown): readonly Field[] {
 
 /** Records that a store keeps beside its data: the mark of its version, the floors. */
 function drawMeta(): Draw {
-  const mark = { bytes: new TextEncoder().encode("everwrite-store 1"), fields: [] };
+  const mark = { bytes: new TextEncoder().encode("everwrite-store 2"), fields: [] };
   const floor = [1, 9, 2, 0, 3, 0, 5, 1, 200, 1, 2, 7];
   const bare = [1, 0xff, 0xff, 3, 0, 0, 0];
   const samples = [mark, ...[floor, bare].map((list) => sampleOfBytes(Uint8Array.from(list)))];

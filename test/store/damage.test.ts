@@ -87,11 +87,12 @@ describe("closing", () => {
 });
 
 describe("opening", () => {
-  test("the store of a newer version is refused", async () => {
+  test.each([1, 3])("the store of another version is refused: %d", async (version) => {
     const opened = await openStore();
     await closeStore(opened);
     const engine = await openEngineOn(opened.disk);
-    await engine.put(Uint8Array.of(1, ...Buffer.from("store")), "everwrite-store 2");
+    const mark = Uint8Array.of(1, ...Buffer.from("store"));
+    await engine.put(mark, `everwrite-store ${version}`);
     await expect(Store.open({ engine, partitions, newActor })).rejects.toMatchObject({
       code: "FORMAT_TOO_NEW",
     });

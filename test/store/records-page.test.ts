@@ -36,6 +36,14 @@ const whole: Versions = {
   operations: [],
   siblings: [milk],
 };
+const remembering: Versions = {
+  ...{ ...whole, siblings: [] },
+  operations: [
+    { at: then, nonce: 5, retried: false },
+    { at: then - 250, nonce: 6, retried: true },
+    { at: then - 250, nonce: 4, retried: false },
+  ],
+};
 const stripped: Versions = {
   ...{ vector: [], dots: [], operations: [] },
   siblings: [{ ...milk, operation: undefined }],
@@ -50,6 +58,7 @@ test("keys are as the page shows them", () => {
 
 for (const [name, versions] of [
   ["whole-record", whole],
+  ["remembering-record", remembering],
   ["stripped-record", stripped],
 ] as const) {
   test(`a ${name} is written and read as the page shows it`, () => {
@@ -87,4 +96,15 @@ test("the page names every fact that a node saves", () => {
   );
   expect(names.length).toBeGreaterThan(6);
   expect(names.filter((name) => !text.includes(`| \`${name}\``))).toEqual([]);
+});
+
+test("operations that are not sorted are damage, not a guess", () => {
+  const shown = bytesInPage("remembering-record", path).slice();
+  // So much earlier that the second began before 1970.
+  const early = [...shown.subarray(0, 0x12), ...[0x81, 0xa0, 0xab, 0xfe, 0xf9, 0x7f]];
+  const bytesOf = Uint8Array.from([...early, ...shown.subarray(0x14)]);
+  expect(decodeRecord(bytesOf, actors)).toMatchObject({
+    kind: "invalid",
+    why: expect.stringContaining("operations that are not sorted"),
+  });
 });
