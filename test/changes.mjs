@@ -14,7 +14,7 @@
  * median of the rounds, and more than 10 ms above it), or when more than 5 % too much was moved.
  */
 import { spawn } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { closeSync, cpSync, mkdtempSync, openSync, readSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -47,6 +47,8 @@ const forgottenMsMax = 60_000;
 const bulk = { rate: 100, bytes: 16 << 10 };
 /** Of a pause, work of the node itself. */
 const toldMs = 8;
+/** What nodes say is looked for so often. */
+const followMs = 20;
 /** Printed one by one with --verbose. */
 const slowMs = 25;
 
@@ -221,22 +223,47 @@ function startNode(seed, again) {
   args.push("--listen", again?.address ?? "127.0.0.1:0");
   args.push("--durability", "os", "--log-level", "debug");
   if (seed !== undefined) args.push("--join", seed);
-  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  const log = join(base, `${name}.log`);
+  const end = openSync(log, "w");
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", end] });
+  closeSync(end);
   const node = { name, data, child, address: "" };
   nodes.push(node);
-  let rest = "";
-  child.stderr.setEncoding("utf8").on("data", (text) => {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop();
-    for (const each of lines) hear(name, each);
-  });
+  const told = follow(log, (each) => hear(name, each));
   return new Promise((resolve, reject) => {
     child.stdout.once("data", (text) => {
       node.address = JSON.parse(text).address;
       resolve(node);
     });
-    child.once("exit", () => reject(new Error(`a node ended: ${rest}`)));
+    child.once("exit", () => reject(new Error(`a node ended: ${told.last}`)));
+    child.once("close", told.end);
   });
+}
+
+/** By way of a file: a pipe that is not emptied in time makes whoever writes to it stand still. */
+function follow(path, onLine) {
+  const from = openSync(path, "r");
+  const bytes = Buffer.alloc(1 << 16);
+  const told = { last: "", end: () => undefined };
+  let rest = "";
+  const read = () => {
+    for (let length = 1; length > 0; ) {
+      length = readSync(from, bytes);
+      const lines = (rest + bytes.latin1Slice(0, length)).split("\n");
+      rest = lines.pop();
+      for (const line of lines) {
+        told.last = line;
+        onLine(line);
+      }
+    }
+  };
+  const timer = setInterval(read, followMs);
+  told.end = () => {
+    clearInterval(timer);
+    read();
+    closeSync(from);
+  };
+  return told;
 }
 
 function hear(name, text) {
