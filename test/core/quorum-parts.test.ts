@@ -115,6 +115,27 @@ describe("placement", () => {
     const strictly = readersOf({ ring, partition: 0, liveness, strict: true });
     expect(strictly).toEqual({ nodes: [3, 2, 1], owners: 3, farOwners: 0, reachable: 3 });
   });
+
+  test("readers: owners that are alike take turns, this node first and a slower one last", () => {
+    const { ring } = surroundings({ self: 3, nodes: 5, owners: [1, 2, 3, 4], dead: [] });
+    const firstsWith = (latencies: readonly number[]): readonly (readonly NodeId[])[] => {
+      const liveness = livenessOf(new Set(), (node) => latencies[node] ?? 1);
+      const of = { ring, partition: 0, liveness, strict: true };
+      return [6, 7, 8].map((turn) => readersOf({ ...of, turn }).nodes);
+    };
+    const alike = [0, 3, 2, 0, 3, 1];
+    expect(firstsWith(alike)).toEqual([
+      [3, 2, 1, 4],
+      [3, 1, 4, 2],
+      [3, 4, 2, 1],
+    ]);
+    const slower = [0, 2, 2, 0, 3.5, 1];
+    expect(firstsWith(slower)).toEqual([
+      [3, 1, 2, 4],
+      [3, 2, 1, 4],
+      [3, 1, 2, 4],
+    ]);
+  });
 });
 
 describe("the wheel", () => {

@@ -70,7 +70,7 @@ export class Get implements Flight {
     this.#startedAt = now;
     this.#need = Math.min(this.#command.r ?? defaultsOf(this.#parts, key.bucket).r, owners.length);
     const isSelfLast = standing.of(partition) === "rebuilding";
-    this.#readers = readersOf({ ring, partition, liveness, strict, isSelfLast });
+    this.#readers = readersOf({ ring, partition, liveness, strict, isSelfLast, turn: key.low });
     if (trace) this.#trace = new Trace(now);
     const where = `partition ${partition}, owners ${owners.join(" ")}`;
     this.#trace?.add(now, ring.self, `coordinates: ${where}, r=${this.#need}`);

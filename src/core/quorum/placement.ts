@@ -54,7 +54,13 @@ export interface Surroundings {
 interface ReadSurroundings extends Surroundings {
   /** This node lost what it held, or never had it: it is asked when no other owner is left. */
   readonly isSelfLast?: boolean;
+  /** Spreads reads over owners that are alike: a number from the key. */
+  readonly turn?: number;
 }
+
+/** Of two owners neither is the nearer if the answers of one take less than so much longer. */
+const alikeFactor = 1.5;
+const alikeMs = 1;
 
 export function placeCopies(surroundings: Surroundings): Placement {
   const { ring, partition, liveness, strict } = surroundings;
@@ -153,7 +159,8 @@ export function tallyOf(placement: Placement, set: number, w: number): Tally | u
 
 /**
  * Whom a read asks, best first: live owners by latency, this node before all; then stand-ins. Where
- * no near owner lives, far ones come last.
+ * no near owner lives, far ones come last. Of owners that are alike each is the first for its part
+ * of the keys, always the same: none has all the reads of its partitions, now or when another dies.
  */
 export interface Readers {
   readonly nodes: readonly NodeId[];
@@ -170,10 +177,12 @@ export function readersOf({
   liveness,
   strict,
   isSelfLast = false,
+  turn = 0,
 }: ReadSurroundings): Readers {
   const { self } = ring;
   const owners = ring.near(partition);
   const nodes = livingOf(owners, self, liveness);
+  takeTurns(nodes, { self, liveness, turn });
   // It comes first, if it is one of them.
   if (isSelfLast && nodes[0] === self) nodes.push(...nodes.splice(0, 1));
   const live = nodes.length;
@@ -201,6 +210,29 @@ function livingOf(nodes: readonly NodeId[], self: NodeId, liveness: LivenessView
     living.splice(at, 0, node);
   }
   return living;
+}
+
+/** The fastest but this node, and those as fast as it, change places by turns. */
+function takeTurns(
+  nodes: NodeId[],
+  {
+    self,
+    liveness,
+    turn,
+  }: { readonly self: NodeId; readonly liveness: LivenessView; readonly turn: number },
+): void {
+  const from = nodes[0] === self ? 1 : 0;
+  const first = nodes[from];
+  if (first === undefined || turn === 0) return;
+  const fastestMs = liveness.latencyMs(first);
+  const limitMs = Math.max(fastestMs * alikeFactor, fastestMs + alikeMs);
+  let to = from + 1;
+  for (; to < nodes.length; to += 1) {
+    const node = nodes[to];
+    if (node === undefined || liveness.latencyMs(node) > limitMs) break;
+  }
+  const passed = turn % (to - from);
+  if (passed > 0) nodes.splice(to - passed, 0, ...nodes.splice(from, passed));
 }
 
 function isBetter(

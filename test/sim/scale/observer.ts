@@ -8,6 +8,9 @@ import type { Message } from "../../../src/core/message.ts";
 import type { World } from "../world.ts";
 import { Traffic } from "./traffic.ts";
 
+/** What requests have stores do, for owners and in their place. */
+const worksOnKeys: ReadonlySet<string> = new Set(["read", "write", "merge", "keep-hints"]);
+
 export class Observer {
   readonly traffic = new Traffic();
   /** By node: whom it would send no request to. */
@@ -49,7 +52,7 @@ export class Observer {
       this.installs.push({ node, epoch, at: this.#world.timeline.now });
     } else if (effect.kind === "store") {
       const { kind } = effect.work;
-      if (kind !== "read" && kind !== "write" && kind !== "merge") return;
+      if (!worksOnKeys.has(kind)) return;
       this.works.set(node, (this.works.get(node) ?? 0) + 1);
     }
   }
