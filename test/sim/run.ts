@@ -2,6 +2,7 @@
  * One random run from its seed: a world, clients, trouble of all kinds, and then, with everything
  * mended, what must hold. The same seed is the same run, to the last byte.
  */
+import { budgetDefaults } from "../../src/core/budget.ts";
 import { seededRandom } from "../../src/core/random.ts";
 import { Atlas } from "./atlas.ts";
 import { findWrongs, type WriteSeen } from "./checks.ts";
@@ -54,10 +55,10 @@ const clientsUsual = 10;
 const keys = ["a", "b", "c", "d", "e", "f", "g", "h"];
 const pauseMsMax = 250;
 /**
- * Coarser than a node's own: most of what a run at rest costs is ticks. But from 40 ms on a node
- * takes itself for busy (budget.ts), and leaves off comparing.
+ * Coarser than a node's own, as most of what a run at rest costs is ticks; but when they come later
+ * than this a node takes itself for busy, and hardly compares.
  */
-const tickMs = 35;
+const tickMs = budgetDefaults.lateMs - 5;
 const settleMs = 2_000;
 /** Rounds as often as they can be: some of what is deleted is forgotten in the middle of it all. */
 const quickRounds = { intervalMs: 2_000, retryMs: 500, restMs: 10_000, looseAgainMs: 300 };
