@@ -70,7 +70,13 @@ export type ReplicaMessage =
       readonly failure: string | undefined;
     }
   /** A client's command, passed on once to a node that can coordinate it. */
-  | { readonly kind: "forward"; readonly request: RequestId; readonly command: Command }
+  | {
+      readonly kind: "forward";
+      readonly request: RequestId;
+      /** When the process that sends it started: what an earlier one sent is not done any more. */
+      readonly started: Millis;
+      readonly command: Command;
+    }
   | { readonly kind: "forward-reply"; readonly request: RequestId; readonly result: Result }
   /** One page of a partition in the order of tokens, from what the replica holds. */
   | {

@@ -69,11 +69,14 @@ export class Node implements Out {
   /** Some of what this node should hold is still on its way. */
   #isFilling = false;
 
+  readonly #startedOf = (node: NodeId) => this.#gossip.heartbeatOf(node)?.started;
+
   constructor({ self, started, ring, random, r, w, cleanup }: NodeOptions) {
     this.#self = self;
     this.#ring = new Ring(ring, self);
     const liveness = new Liveness(self, livenessDefaults);
     const common = { self, out: this, random, liveness, ring: () => this.#ring };
+    const starts = { started, startedOf: this.#startedOf };
     const share = (): number => this.#budget.share();
     const standing = new Standing({
       ...{ ...common, started },
@@ -111,10 +114,8 @@ export class Node implements Out {
       keepsNone: () => this.#handoff.keepsNone,
     });
     this.#handoff = new Handoff({
-      ...common,
-      share,
+      ...{ ...common, ...starts, share },
       tuning: handoffDefaults,
-      startedOf: (node) => this.#gossip.heartbeatOf(node)?.started,
       onNoHints: (now, from, since) => standing.noHints(now, from, since),
     });
     this.#exchanges = new Exchanges({
@@ -127,7 +128,7 @@ export class Node implements Out {
       ...{ ...common, standing, departed: this.#relocation, exchanges: this.#exchanges },
       tuning: { ...cleanupDefaults, ...cleanup },
     });
-    this.#coordinator = new Coordinator({ ...common, standing, r, w });
+    this.#coordinator = new Coordinator({ ...common, standing, r, w, ...starts });
     this.#replica = new Replica({ ...common, standing, cleanup: this.#cleanup });
     this.#admin = new Admin({
       ...{ ...common, standing, r, w },

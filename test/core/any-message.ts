@@ -247,7 +247,7 @@ const fields: { readonly [K in Kind]: Fields<K> } = {
     outcome: fc.constantFrom("stored", "stale-round", "not-owner", "refused"),
     failure,
   },
-  forward: { request: whole, command },
+  forward: { request: whole, started: whole, command },
   "forward-reply": { request: whole, result },
   list: {
     request: whole,

@@ -151,7 +151,7 @@ describe("one operation", () => {
   test("forwarded to a node that owns nothing is coordinated there, and not passed on", () => {
     const world = new QuorumWorld({ ...three, nodes: 5 });
     const command = world.put(cart, "milk");
-    world.node(4).coordinator.receive(world.now, 5, { kind: "forward", request: 1, command });
+    world.forwarded(4, command);
     world.settle();
     expect(world.log.filter((line) => line.includes("forward"))).toEqual([
       "n4 > n5 forwarded: stored",
@@ -209,7 +209,7 @@ describe("a forwarded write", () => {
   test("an ill-formed one is refused by the receiver", () => {
     const world = new QuorumWorld(five);
     const command = world.put(cart, "milk", { w: 9 });
-    world.node(1).coordinator.receive(world.now, 5, { kind: "forward", request: 1, command });
+    world.forwarded(1, command);
     expect(world.log).toEqual(["n1 > n5 forwarded: failed"]);
   });
 });

@@ -390,7 +390,8 @@ test("a peer that does not read costs bounded memory, and probes still pass", as
     ...{ kind: "put" as const, key, context: undefined, value, ttlMs: 0, w: 1, strict: false },
     ...{ operation: { at: 1, nonce: 1, retried: false }, deadlineMs: 100, trace: false },
   };
-  for (let i = 0; i < 128; i++) first.peers.send(2, { kind: "forward", request: i, command });
+  for (let request = 0; request < 128; request++)
+    first.peers.send(2, { kind: "forward", request, started: 1, command });
   // 32 MiB may wait, and what the system's own buffers took besides.
   expect(first.peers.dropped).toBeGreaterThan(80);
   expect(first.peers.dropped).toBeLessThan(100);

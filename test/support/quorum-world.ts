@@ -66,6 +66,7 @@ export class QuorumNode {
       standing: { of: () => this.standing },
       cleanup: { isSettled: () => !this.isStarting },
       random: seededRandom(id),
+      ...{ started: world.started, startedOf: () => world.started },
       tuning: { ...quorumDefaults, ...tuning },
     };
     this.coordinator = new Coordinator(parts);
@@ -82,6 +83,8 @@ class OnePartition extends Ring {
 
 export class QuorumWorld {
   now = 1_000_000;
+  /** When every process of it started. */
+  readonly started = 1_000;
   readonly log: string[] = [];
   readonly results: Result[] = [];
   readonly #options: WorldOptions;
@@ -141,6 +144,12 @@ export class QuorumWorld {
       this.log.push(`n${at} answers ${this.describe(result)}`);
     });
     this.settle();
+  }
+
+  /** As if node 5 passed it on. */
+  forwarded(to: NodeId, command: DataCommand, started = this.started): void {
+    const message = { kind: "forward" as const, request: 1, started, command };
+    this.node(to).coordinator.receive(this.now, 5, message);
   }
 
   /** Delivers until nothing is on its way. */

@@ -50,6 +50,7 @@ export class Coordinator {
     this.#parts = {
       ...parts,
       ring: () => parts.ring(),
+      startedOf: (node) => parts.startedOf(node),
       tuning,
       hedges: new Hedges(tuning.hedgeOneIn),
       table: {
@@ -142,12 +143,17 @@ export class Coordinator {
     return isOwner && this.#parts.standing.of(partition) !== "rebuilding";
   }
 
-  /** From a node that owns no copy: coordinated here, whatever this node owns, never passed on. */
+  /**
+   * From a node that owns no copy: coordinated here, whatever this node owns, never passed on. What
+   * an earlier process of that node sent may be late by more than a key remembers operations for,
+   * and nobody waits for it.
+   */
   #coordinateFor(
     now: Millis,
     from: NodeId,
-    { request, command }: ReplicaMessage & { readonly kind: "forward" },
+    { request, started, command }: ReplicaMessage & { readonly kind: "forward" },
   ): void {
+    if (started < (this.#parts.startedOf(from) ?? 0)) return;
     const answer: Answer = (result) => {
       this.#parts.out.send(from, { kind: "forward-reply", request, result });
     };

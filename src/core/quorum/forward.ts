@@ -91,7 +91,8 @@ export class Forward implements Flight {
       this.#sentAt = now;
       this.#trace?.add(now, target, "asked to coordinate");
       const command = { ...this.#repeated(), deadlineMs };
-      this.#parts.out.send(target, { kind: "forward", request: this.id, command });
+      const { started, out } = this.#parts;
+      out.send(target, { kind: "forward", request: this.id, started, command });
     } else if (this.#lastFailure !== undefined)
       this.#finish(now, this.#parts.self, this.#lastFailure);
     else this.#takeOver(now, deadlineMs);

@@ -52,6 +52,9 @@ export interface CoordinatorParts {
   readonly liveness: LivenessView;
   readonly standing: StandingView;
   readonly random: Random;
+  /** When this process started, and when that of another did as last heard. */
+  readonly started: Millis;
+  startedOf(node: NodeId): Millis | undefined;
   /** Quorums of requests that name none. */
   readonly r: number;
   readonly w: number;

@@ -47,6 +47,7 @@ export function writeReplica(writer: Writer, message: ReplicaMessage): void {
       if (message.failure !== undefined) writer.text(message.failure);
       break;
     case "forward":
+      writer.varint(message.started);
       writeCommand(writer, message.command);
       break;
     case "forward-reply":
@@ -99,7 +100,7 @@ export function readReplica(reader: Reader, code: number): ReplicaMessage {
       return { kind: "write-reply", request, outcome, failure };
     }
     case kinds.forward:
-      return { kind: "forward", request, command: readCommand(reader) };
+      return { kind: "forward", request, started: reader.varint(), command: readCommand(reader) };
     case kinds["forward-reply"]:
       return { kind: "forward-reply", request, result: readResult(reader) };
     case kinds.list: {
