@@ -32,12 +32,16 @@ export class Atlas {
   }
 }
 
-/** Where a data centre has fewer owners than W, all that there are must do for a write. */
+/**
+ * Where a partition has fewer owners in a data centre than W, all that there are must do for a
+ * write: few are there, or leaving was taken back after its partitions had gone.
+ */
 export function standsOnW(world: World): boolean {
-  const sizes = new Map<string, number>();
-  for (const { dc, state } of world.ring.members) {
-    sizes.set(dc, (sizes.get(dc) ?? 0) + (state === "member" ? 1 : 0));
-  }
-  // One more, because a coordinator may know a ring that is older or newer by one change.
-  return [...sizes.values()].every((size) => size > world.w);
+  const { members, owners } = world.ring;
+  const centres = new Map(members.map(({ id, dc }) => [id, dc]));
+  const inUse = new Set(members.flatMap(({ state, dc }) => (state === "member" ? [dc] : [])));
+  return [...inUse].every((dc) =>
+    // One more, because a coordinator may know a ring that is older or newer by one change.
+    owners.every((row) => row.filter((id) => centres.get(id) === dc).length > world.w),
+  );
 }
