@@ -88,26 +88,51 @@ export class Operator {
   async finish(world: World): Promise<boolean> {
     for (const node of this.atlas.damaged) this.replace(world, node);
     await this.#forceIfNoMajority(world);
+    await this.#letAllIn(world);
+    for (const { id, state } of world.ring.members) {
+      if (state === "left" || world.ids.includes(id)) continue;
+      try {
+        await world.admin(world.serving[0] ?? 1, "remove", { node: id });
+      } catch (error) {
+        // Who forgot its promises votes again once all others have promised it something.
+        if (!this.atlas.isBeyond || !reasonOf(error).includes("QUORUM_UNAVAILABLE")) throw error;
+        await this.#force(world);
+        break;
+      }
+    }
+    await this.#letAllIn(world);
+    return world.runUntilCalm(() => world.isAtRest && this.#asking.size === 0, restMsMax);
+  }
+
+  async #letAllIn(world: World): Promise<void> {
     for (let i = 0; i < 40 && this.#asking.size > 0; i++) {
       for (const [address, dc] of [...this.#asking]) {
         await this.letIn(world, { address, dc }, world.serving[i % world.serving.length]);
       }
       await world.run(1_000);
     }
-    for (const { id, state } of world.ring.members) {
-      if (state === "left" || world.ids.includes(id)) continue;
-      await world.admin(world.serving[0] ?? 1, "remove", { node: id });
-    }
-    return world.runUntilCalm(() => world.isAtRest && this.#asking.size === 0, restMsMax);
   }
 
-  /** Where so many disks are lost that the others cannot agree, an operator says who is lost. */
+  /** Where so many disks are lost that the others cannot agree. */
   async #forceIfNoMajority(world: World): Promise<void> {
     const voters = votersOf(world.ring);
     const lost = voters.filter((id) => !world.ids.includes(id));
-    const via = world.serving[0];
-    if (via === undefined || 2 * lost.length < voters.length) return;
-    await world.admin(via, "ring-force", { lost });
+    if (2 * lost.length >= voters.length) await this.#force(world);
+  }
+
+  /** Says who is lost for good, at a node that takes it: one that forgot its votes, or any. */
+  async #force(world: World): Promise<void> {
+    const lost = votersOf(world.ring).filter((id) => !world.ids.includes(id));
+    const refusals: string[] = [];
+    for (const via of world.serving) {
+      try {
+        await world.admin(via, "ring-force", { lost });
+        return;
+      } catch (error) {
+        refusals.push(reasonOf(error));
+      }
+    }
+    throw new Error(`nobody takes a forced ring: ${refusals.join("; ")}`);
   }
 }
 
