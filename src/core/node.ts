@@ -335,7 +335,8 @@ export class Node implements Out {
   #tellWhomToAskLast(): void {
     const isMember = (node: NodeId): boolean => this.#ring.isMember(node);
     const nodes = this.#liveness.suspects().filter(isMember);
-    const others = this.#liveness.filling().filter(isMember);
+    const isUp = (node: NodeId): boolean => isMember(node) && !nodes.includes(node);
+    const others = this.#liveness.filling().filter(isUp);
     const filling = this.#isFilling ? [this.#self, ...others] : others;
     this.#effects.push({ kind: "down", nodes, filling });
   }

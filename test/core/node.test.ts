@@ -80,6 +80,22 @@ test("clients hear who is being filled, and who is filled again", () => {
   expect(tell(3, 0)).toEqual([[]]);
 });
 
+test("who is being filled and cannot be reached is named once", () => {
+  const node = nodeBeside({});
+  const heartbeats = [
+    { node: 2, started: 1, heartbeat: 1, epoch: 5, hints: 0, filling: 7, suspects: [] },
+  ];
+  node.step({ kind: "link", now: 2, peer: 2, up: true });
+  node.step({ kind: "message", now: 2, from: 2, message: { kind: "gossip", heartbeats } });
+  const effects = [
+    ...node.step({ kind: "link", now: 3, peer: 2, up: false }),
+    ...node.step({ kind: "tick", now: 4 }),
+  ];
+  const told = effects.flatMap((effect) => (effect.kind === "down" ? [effect] : [])).at(-1);
+  expect(told?.nodes).toContain(2);
+  expect(told?.filling).not.toContain(2);
+});
+
 test("clients hear that a node is being filled itself", () => {
   const node = nodeBeside({});
   // Nothing has told it yet what it holds.
