@@ -10,7 +10,7 @@ import { ClusterError } from "../errors.ts";
 import { ActorTable } from "./actor-table.ts";
 import { copyKey, keyIn, kindData, own, rangeOfKind } from "./keyspace.ts";
 import { decodeRecord } from "./record.ts";
-import { formatOf } from "./store-format.ts";
+import { formatOf, refusalOf } from "./store-format.ts";
 
 /** One key as the user sees it; without values it is deleted, or has expired. */
 export interface UserEntry {
@@ -32,12 +32,10 @@ export class NodeDirectory {
   readonly #actors: ActorTable;
   readonly #now: number;
 
-  /** `now` judges which values have expired. Rejects with FORMAT_TOO_NEW. */
+  /** `now` judges which values have expired. Rejects where the store is of another version. */
   static async open(engine: Engine, now: number): Promise<NodeDirectory> {
     const format = await formatOf(engine);
-    if (format.kind === "newer") {
-      throw new ClusterError("FORMAT_TOO_NEW", `the store is of version ${format.version}`);
-    }
+    if (format.kind === "other-version") throw refusalOf(format.version);
     return new NodeDirectory(engine, await ActorTable.load(engine), now);
   }
 

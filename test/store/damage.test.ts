@@ -87,15 +87,16 @@ describe("closing", () => {
 });
 
 describe("opening", () => {
-  test.each([1, 3])("the store of another version is refused: %d", async (version) => {
+  test.each([
+    [1, "DATA_DIR_INVALID"],
+    [3, "FORMAT_TOO_NEW"],
+  ])("the store of another version is refused: %d is %s", async (version, code) => {
     const opened = await openStore();
     await closeStore(opened);
     const engine = await openEngineOn(opened.disk);
     const mark = Uint8Array.of(1, ...Buffer.from("store"));
     await engine.put(mark, `everwrite-store ${version}`);
-    await expect(Store.open({ engine, partitions, newActor })).rejects.toMatchObject({
-      code: "FORMAT_TOO_NEW",
-    });
+    await expect(Store.open({ engine, partitions, newActor })).rejects.toMatchObject({ code });
     await engine.close();
   });
 });
