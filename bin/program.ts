@@ -79,9 +79,8 @@ function addCommand(
   );
   command.action(async () => {
     const { db: _, endpoints: __, ...options } = command.optsWithGlobals();
-    end.code = await finish(spec, {
-      ...{ ...placeOf(program), options, args: command.args, output },
-    });
+    const place = placeOf(program);
+    end.code = await finish(spec, { ...place, options, args: command.args, output });
   });
 }
 

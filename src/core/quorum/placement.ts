@@ -182,7 +182,7 @@ export function readersOf({
   const { self } = ring;
   const owners = ring.near(partition);
   const nodes = livingOf(owners, self, liveness);
-  takeTurns(nodes, { self, liveness, turn });
+  takeTurns(nodes, { ring, liveness }, turn);
   // It comes first, if it is one of them.
   if (isSelfLast && nodes[0] === self) nodes.push(...nodes.splice(0, 1));
   const live = nodes.length;
@@ -215,13 +215,10 @@ function livingOf(nodes: readonly NodeId[], self: NodeId, liveness: LivenessView
 /** The fastest but this node, and those as fast as it, change places by turns. */
 function takeTurns(
   nodes: NodeId[],
-  {
-    self,
-    liveness,
-    turn,
-  }: { readonly self: NodeId; readonly liveness: LivenessView; readonly turn: number },
+  { ring, liveness }: Pick<Surroundings, "ring" | "liveness">,
+  turn: number,
 ): void {
-  const from = nodes[0] === self ? 1 : 0;
+  const from = nodes[0] === ring.self ? 1 : 0;
   const first = nodes[from];
   if (first === undefined || turn === 0) return;
   const fastestMs = liveness.latencyMs(first);
